@@ -1,0 +1,1 @@
+"""Pure PyTorch models: each folder is named for what it outputs."""

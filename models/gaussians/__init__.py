@@ -1,0 +1,1 @@
+"""Gaussian splats: the domain type, the decoder and the clean-up."""
