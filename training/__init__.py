@@ -1,0 +1,1 @@
+"""How the embedded model family was made: procedural objects, training scripts, evaluation."""
