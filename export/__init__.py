@@ -1,0 +1,1 @@
+"""File formats: splat PLY and MP4, written and read back."""

@@ -1,0 +1,104 @@
+"""Binary splat PLY in the upstream's layout, which the subnet's strict SPZ compressor accepts.
+
+Little endian float32, 68 bytes a splat: x y z, nx ny nz (zero), f_dc_0..2, opacity, scale_0..2, rot_0..3
+(w x y z). This is the only place that knows logits and logarithms: opacity = logit, scale = natural log,
+f_dc = (color - 0.5) / SH_C0.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.errors import PlyFormatError
+from models.gaussians.gaussians import SH_C0, Gaussians
+
+PROPERTIES = (
+    "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
+    "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3",
+)  # fmt: skip
+MAX_SPLATS = 10_000_000  # the limit of the subnet's compressor
+MIN_OPACITY = 1e-6  # and 1 minus it the most: logits stay finite
+MIN_SCALE = 1e-10  # world units: logarithms stay finite
+_MAX_HEADER_BYTES = 65536
+_OPTIONAL = {"nx", "ny", "nz"}
+
+
+def write_ply(gaussians: Gaussians) -> bytes:
+    """The splats as a PLY file's bytes.
+
+    Raises:
+        ValueError: For more splats than consumers accept, or a value that is not finite.
+    """
+    if gaussians.num_splats > MAX_SPLATS:
+        raise ValueError(f"{gaussians.num_splats} splats; a PLY may hold {MAX_SPLATS}")
+    table = np.zeros((gaussians.num_splats, len(PROPERTIES)), "<f4")
+    opacities = _array(gaussians.opacities).clip(MIN_OPACITY, 1.0 - MIN_OPACITY)
+    table[:, 0:3] = _array(gaussians.means)
+    table[:, 6:9] = (_array(gaussians.colors) - 0.5) / SH_C0
+    table[:, 9] = np.log(opacities) - np.log1p(-opacities)
+    table[:, 10:13] = np.log(_array(gaussians.scales).clip(MIN_SCALE))
+    table[:, 13:17] = _array(gaussians.quats_wxyz)
+    if not np.isfinite(table).all():
+        raise ValueError("splats hold values that are not finite")
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {gaussians.num_splats}"]
+    lines += [f"property float {name}" for name in PROPERTIES]
+    header = "\n".join([*lines, "end_header", ""]).encode("ascii")
+    return header + table.tobytes()
+
+
+def read_ply(data: bytes) -> Gaussians:
+    """The splats of a binary little-endian PLY with float properties, found by name in any order.
+
+    Normals may be missing and further properties (f_rest) are ignored.
+
+    Raises:
+        PlyFormatError: For anything else.
+    """
+    names, num_splats, offset = _read_header(data)
+    missing = set(PROPERTIES) - _OPTIONAL - set(names)
+    if missing:
+        raise PlyFormatError(f"the PLY lacks properties {sorted(missing)}")
+    expected = num_splats * len(names) * 4
+    if len(data) - offset != expected:
+        raise PlyFormatError(f"{num_splats} splats need {expected} bytes, found {len(data) - offset}")
+    table = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names)).astype(np.float64)
+
+    def columns(*wanted: str) -> NDArray[np.float64]:
+        return table[:, [names.index(name) for name in wanted]]
+
+    quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
+    return Gaussians(
+        means=_tensor(columns("x", "y", "z")),
+        scales=_tensor(np.exp(columns("scale_0", "scale_1", "scale_2"))),
+        quats_wxyz=torch.nn.functional.normalize(_tensor(quats), dim=-1),
+        opacities=_tensor(1.0 / (1.0 + np.exp(-columns("opacity")[:, 0]))),
+        colors=_tensor(0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2")),
+    )
+
+
+def _read_header(data: bytes) -> tuple[list[str], int, int]:
+    """Property names, number of splats, and where the splats start."""
+    end = data.find(b"end_header\n", 0, _MAX_HEADER_BYTES)
+    if not data.startswith(b"ply\n") or end < 0:
+        raise PlyFormatError("not a PLY file: no header from 'ply' to 'end_header'")
+    lines = [line.split() for line in data[:end].decode("ascii", "replace").splitlines()[1:]]
+    lines = [words for words in lines if words and words[0] not in ("comment", "obj_info")]
+    if not lines or lines[0] != ["format", "binary_little_endian", "1.0"]:
+        raise PlyFormatError("the PLY is not of format binary_little_endian 1.0")
+    element = lines[1] if len(lines) > 1 else []
+    if element[:2] != ["element", "vertex"] or len(element) != 3 or not element[2].isdecimal():
+        raise PlyFormatError("the PLY's first element is not 'vertex' with a count")
+    for words in lines[2:]:
+        if len(words) != 3 or words[:2] not in (["property", "float"], ["property", "float32"]):
+            raise PlyFormatError(f"unsupported PLY header line {' '.join(words)!r}")
+    return [words[2] for words in lines[2:]], int(element[2]), end + len(b"end_header\n")
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return values.detach().to("cpu", torch.float64).numpy()
+
+
+def _tensor(values: NDArray[np.float64]) -> Float[Tensor, "..."]:
+    return torch.from_numpy(values.astype(np.float32))

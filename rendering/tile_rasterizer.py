@@ -1,0 +1,117 @@
+"""Splat renderer for the CPU: gsplat's maths as numba kernels, on a fixed number of threads.
+
+    Gaussians [splats] -> covariances -> for each view: project -> depth order -> tile lists -> blend strips
+
+Deterministic: the same splats give the same bits on any number of threads.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.gaussians.gaussians import Gaussians
+from rendering import projection_kernels, tile_kernels
+from rendering.cameras import Cameras, orbit
+from rendering.renderer import EPS2D, WHITE, RenderedViews, one_splat, quantize
+
+Strip = tuple[int, int]  # first and end row of tiles
+RunAll = Callable[[Callable[[Strip], None], Iterable[Strip]], Iterable[None]]  # `map`, or a thread pool's
+
+STRIPS_PER_THREAD = 4  # of a lone view, so that threads with easy strips take more of them
+
+
+class TileRasterizer:
+    """A `SplatRenderer` without a GPU."""
+
+    def __init__(self, *, antialiased: bool = False, num_threads: int | None = None) -> None:
+        """Choose the mode and the number of threads.
+
+        Args:
+            antialiased: Scale opacities down by what the blur adds to small splats.
+            num_threads: At most this many views or strips at a time; None takes torch's number.
+
+        Raises:
+            ValueError: For fewer than one thread.
+        """
+        self.antialiased = antialiased
+        self.num_threads = torch.get_num_threads() if num_threads is None else num_threads
+        if self.num_threads < 1:
+            raise ValueError(f"num_threads must be at least 1, not {self.num_threads}")
+        self._pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="rasterizer")
+
+    def warm_up(self) -> None:
+        """Compile the kernels (or load them from numba's cache) ahead of the first request."""
+        self.render(one_splat(), orbit(1, size=tile_kernels.TILE))
+
+    def render(
+        self, gaussians: Gaussians, cameras: Cameras, background: Sequence[float] = WHITE
+    ) -> UInt8[Tensor, "views height width 3"]:
+        """8-bit colour over `background`, on the CPU."""
+        return quantize(self.render_float(gaussians, cameras, background).rgb)
+
+    def render_float(
+        self, gaussians: Gaussians, cameras: Cameras, background: Sequence[float] = WHITE
+    ) -> RenderedViews:
+        """Unquantised colour and coverage, on the CPU."""
+        splats = _SplatArrays(gaussians)
+        views = cameras.view_matrices.double().cpu().numpy()
+        intrinsics = cameras.intrinsics.double().cpu().numpy()
+        backdrop = np.asarray(background, np.float32)
+        rgb = np.empty((cameras.num_views, cameras.height, cameras.width, 3), np.float32)
+        alpha = np.empty((cameras.num_views, cameras.height, cameras.width), np.float32)
+
+        def render_view(view: int, run_all: RunAll) -> None:
+            rows, keys = projection_kernels.project(
+                splats.means,
+                splats.covariances,
+                splats.opacities,
+                splats.colors,
+                views[view],
+                intrinsics[view],
+                cameras.width,
+                cameras.height,
+                EPS2D,
+                self.antialiased,
+            )
+            order = tile_kernels.depth_order(keys)
+            starts, entries = tile_kernels.tile_lists(rows, order, cameras.width, cameras.height)
+
+            def blend(strip: Strip) -> None:
+                tile_kernels.blend(rows, starts, entries, backdrop, *strip, rgb[view], alpha[view])
+
+            list(run_all(blend, self._strips(cameras.height)))
+
+        if cameras.num_views >= self.num_threads:
+            list(self._pool.map(lambda view: render_view(view, map), range(cameras.num_views)))
+        else:
+            for view in range(cameras.num_views):
+                render_view(view, self._pool.map)
+        return RenderedViews(rgb=torch.from_numpy(rgb), alpha=torch.from_numpy(alpha))
+
+    def _strips(self, height: int) -> list[Strip]:
+        """The image's rows of tiles, cut into a few strips a thread."""
+        num_rows = math.ceil(height / tile_kernels.TILE)
+        step = max(1, num_rows // (STRIPS_PER_THREAD * self.num_threads))
+        return [(start, min(start + step, num_rows)) for start in range(0, num_rows, step)]
+
+
+class _SplatArrays:
+    """The splats as contiguous float32 arrays, with what all views share."""
+
+    def __init__(self, gaussians: Gaussians) -> None:
+        self.means = _array(gaussians.means)
+        self.opacities = _array(gaussians.opacities)
+        self.colors = _array(gaussians.colors)
+        self.covariances = projection_kernels.covariances(
+            _array(gaussians.scales), _array(gaussians.quats_wxyz)
+        )
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.detach().to("cpu", torch.float32).numpy())
