@@ -1,0 +1,23 @@
+"""Transformer parts shared by the flow models and the latent decoders."""
+
+from models.layers.attention import Context, CrossAttention, SelfAttention, attend
+from models.layers.blocks import FeedForward, ModulatedBlock, PlainBlock
+from models.layers.embeddings import TimestepEmbedder, absolute_position_embedding, voxel_position_embedding
+from models.layers.norms import FINAL_EPS, LayerNorm, RmsNorm, layer_norm
+
+__all__ = [
+    "Context",
+    "CrossAttention",
+    "FINAL_EPS",
+    "FeedForward",
+    "LayerNorm",
+    "ModulatedBlock",
+    "PlainBlock",
+    "RmsNorm",
+    "SelfAttention",
+    "TimestepEmbedder",
+    "absolute_position_embedding",
+    "attend",
+    "layer_norm",
+    "voxel_position_embedding",
+]

@@ -1,0 +1,143 @@
+"""Multi-head attention inside groups of rows, and from rows to a condition.
+
+Tokens are flat, [tokens, channels]; `Segments` say which rows attend to each other: objects (full attention of a batch
+of different sizes) or windows. The kernel is `scaled_dot_product_attention` on dense buckets of groups.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.layers.norms import RmsNorm
+from models.sparse.segments import Segments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A condition, projected to one block's keys and values.
+
+    Rows past those of `objects` belong to the unconditional branch. Its condition is all zeros, so all its keys and
+    values are equal and the attention's outcome is the constant W_out b_v + b_out: nothing is computed for it.
+
+    Attributes:
+        keys: Projected keys of each conditioned object.
+        values: Projected values.
+        objects: The conditioned token rows by object.
+    """
+
+    keys: Float[Tensor, "objects condition heads depth"]
+    values: Float[Tensor, "objects condition heads depth"]
+    objects: Segments
+
+
+def attend(
+    queries: Float[Tensor, "tokens heads depth"],
+    keys: Float[Tensor, "tokens heads depth"],
+    values: Float[Tensor, "tokens heads depth"],
+    segments: Segments,
+) -> Float[Tensor, "tokens heads depth"]:
+    """Attention of every row over the rows of its own group."""
+    if segments.uniform_length is not None:
+        q, k, v = (_grouped(x, segments) for x in (queries, keys, values))
+        return _attention(q, k, v).flatten(0, 1)
+    outputs = []
+    for bucket in segments.buckets:
+        q, k, v = (_gather(x, bucket.rows) for x in (queries, keys, values))
+        mask = None if bucket.valid is None else bucket.valid[:, None, None, :]
+        outputs.append(_attention(q, k, v, mask).flatten(0, 1))
+    return _unbucketed(outputs, segments)
+
+
+def attend_to_context(
+    queries: Float[Tensor, "tokens heads depth"], context: Context
+) -> Float[Tensor, "tokens heads depth"]:
+    """Attention of every row over the condition of its object."""
+    segments = context.objects
+    if segments.uniform_length is not None:
+        return _attention(_grouped(queries, segments), context.keys, context.values).flatten(0, 1)
+    outputs = []
+    for bucket in segments.buckets:
+        k, v = context.keys[bucket.groups], context.values[bucket.groups]
+        outputs.append(_attention(_gather(queries, bucket.rows), k, v).flatten(0, 1))
+    return _unbucketed(outputs, segments)
+
+
+def _grouped(x: Tensor, segments: Segments) -> Tensor:
+    return x.unflatten(0, (segments.num_groups, -1))
+
+
+def _gather(x: Tensor, rows: Tensor) -> Tensor:
+    return x.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+
+
+def _unbucketed(outputs: list[Tensor], segments: Segments) -> Tensor:
+    assert segments.unbucket is not None
+    return torch.cat(outputs).index_select(0, segments.unbucket)
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """[groups, length, heads, depth] in and out."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
+
+
+class SelfAttention(nn.Module):
+    """Attention inside groups; heads are contiguous slices, `to_qkv` gives [q | k | v]."""
+
+    def __init__(self, channels: int, num_heads: int, *, qk_rms_norm: bool) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.q_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
+        self.k_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
+        self.to_out = nn.Linear(channels, channels)
+
+    def forward(
+        self, x: Float[Tensor, "tokens channels"], segments: Segments
+    ) -> Float[Tensor, "tokens channels"]:
+        q, k, v = self.to_qkv(x).unflatten(1, (3, self.num_heads, -1)).unbind(dim=1)
+        if self.q_rms_norm is not None and self.k_rms_norm is not None:
+            q, k = self.q_rms_norm(q), self.k_rms_norm(k)
+        out: Tensor = self.to_out(attend(q, k, v, segments).flatten(1))
+        return out
+
+
+class CrossAttention(nn.Module):
+    """Attention from tokens to the condition of their object; `to_kv` gives [k | v]."""
+
+    def __init__(self, channels: int, cond_channels: int, num_heads: int, *, qk_rms_norm: bool) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.to_q = nn.Linear(channels, channels)
+        self.to_kv = nn.Linear(cond_channels, 2 * channels)
+        self.q_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
+        self.k_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
+        self.to_out = nn.Linear(channels, channels)
+
+    def project(self, cond: Float[Tensor, "objects condition cond_channels"], objects: Segments) -> Context:
+        """Keys and values of a condition: they depend on neither the time nor the tokens."""
+        keys, values = self.to_kv(cond).unflatten(2, (2, self.num_heads, -1)).unbind(dim=2)
+        if self.k_rms_norm is not None:
+            keys = self.k_rms_norm(keys)
+        return Context(keys=keys, values=values, objects=objects)
+
+    def forward(
+        self, x: Float[Tensor, "tokens channels"], context: Context
+    ) -> Float[Tensor, "tokens channels"]:
+        num_conditioned = context.objects.num_tokens
+        q = self.to_q(x[:num_conditioned]).unflatten(1, (self.num_heads, -1))
+        if self.q_rms_norm is not None:
+            q = self.q_rms_norm(q)
+        out: Tensor = self.to_out(attend_to_context(q, context).flatten(1))
+        if num_conditioned == len(x):
+            return out
+        return torch.cat([out, self.unconditional().to(out.dtype).expand(len(x) - num_conditioned, -1)])
+
+    def unconditional(self) -> Float[Tensor, "1 channels"]:
+        """What every token receives from a condition of zeros."""
+        value_bias = self.to_kv.bias.chunk(2)[1]
+        constant: Tensor = self.to_out(value_bias[None])
+        return constant

@@ -1,0 +1,5 @@
+"""Background removal: an image to an image with a matte."""
+
+from models.matte.isnet import Isnet, IsnetConfig
+
+__all__ = ["Isnet", "IsnetConfig"]

@@ -1,0 +1,65 @@
+"""Submanifold convolution (Graham et al. 2018): outputs exist at the input's voxels only, absent neighbours are zero.
+
+    y[p] = b + sum over taps k of W[:, k] x[p + k - 1],   k in {0, 1, 2}^3
+
+computed as a gather of the 27 neighbours and one matrix product.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.sparse.tensor import SparseTensor
+
+
+class SubmanifoldConvolution(nn.Module):
+    """Weights in the published order [out, kx, ky, kz, in]; tap (kx, ky, kz) reads the voxel at +(kx-1, ky-1, kz-1)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
+        super().__init__()
+        if kernel_size not in (1, 3):
+            raise ValueError(f"kernel_size {kernel_size}: only 1 and 3 are supported")
+        self.conv = _ConvolutionWeights(in_channels, out_channels, kernel_size)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        weight, bias = self.conv.weight, self.conv.bias
+        if weight.shape[1] == 1:
+            return x.replace(F.linear(x.feats, pointwise_matrix(weight), bias))
+        return x.replace(gathered_convolution(x.feats, x.grid.neighbours, weight, bias))
+
+
+class _ConvolutionWeights(nn.Module):
+    """Holds the tensors under the published name `conv.*`."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, kernel_size, kernel_size, kernel_size, in_channels)
+        )
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        bound = (in_channels * kernel_size**3) ** -0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+
+def pointwise_matrix(weight: Float[Tensor, "out 1 1 1 in"]) -> Float[Tensor, "out in"]:
+    """The matrix a stored 1x1 weight stands for.
+
+    The published weights were trained with a library that reads the stored [out, in] memory as [in, out] (spconv issue
+    450): not a transposition, a reinterpretation.
+    """
+    out_channels, in_channels = weight.shape[0], weight.shape[-1]
+    return weight.reshape(in_channels, out_channels).T
+
+
+def gathered_convolution(
+    feats: Float[Tensor, "voxels in"],
+    neighbours: Int[Tensor, "voxels 27"],
+    weight: Float[Tensor, "out 3 3 3 in"],
+    bias: Float[Tensor, "out"],
+) -> Float[Tensor, "voxels out"]:
+    """3x3x3 submanifold convolution over a neighbour table whose absent entries name the row past the end."""
+    padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
+    columns = padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
+    return F.linear(columns, weight.flatten(1), bias)

@@ -1,0 +1,159 @@
+"""Where the voxels of a batch are, and everything that depends on nothing else.
+
+Neighbour tables, attention windows and the coarser grid are built at first use and kept, so that all layers and all
+sampling steps of one object share them. A grid is never changed after its construction.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar, cast
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from models.sparse.segments import Segments, segments_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downsampling:
+    """The grid of half resolution, and how the fine voxels map onto it.
+
+    Attributes:
+        coarse: Occupied coarse voxels in lexicographic (b, x, y, z) order.
+        parent: Coarse row of each fine voxel.
+        children: Fine rows of each coarse voxel, filled up with the number of fine voxels (a row past the end).
+        num_children: How many of the eight there are.
+    """
+
+    coarse: "VoxelGrid"
+    parent: Int[Tensor, "fine"]
+    children: Int[Tensor, "coarse eight"]
+    num_children: Int[Tensor, "coarse"]
+
+
+class VoxelGrid:
+    """Integer voxel coordinates of a batch of objects.
+
+    Rows of one object are contiguous and objects come in ascending order; inside an object any order will do and is
+    kept. Every object has at least one voxel.
+    """
+
+    def __init__(self, coords: Int[Tensor, "voxels 4"]) -> None:
+        """Takes (batch, x, y, z) rows, without duplicates.
+
+        Raises:
+            ValueError: The rows are not [voxels, 4] integers, or objects are interleaved, missing or out of order.
+        """
+        if coords.ndim != 2 or coords.shape[1] != 4 or coords.is_floating_point() or len(coords) == 0:
+            raise ValueError(
+                f"expected integer coordinates [voxels >= 1, 4], got {tuple(coords.shape)} {coords.dtype}"
+            )
+        batch = coords[:, 0]
+        steps = batch[1:] - batch[:-1]
+        if int(batch[0]) != 0 or bool(((steps < 0) | (steps > 1)).any()):
+            raise ValueError("the batch column must ascend from 0 in steps of one, without gaps")
+        self.coords = coords
+        self._memo: dict[Hashable, object] = {}
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+    @property
+    def device(self) -> torch.device:
+        return self.coords.device
+
+    @property
+    def batch_size(self) -> int:
+        return self.objects.num_groups
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Voxels of each object."""
+        return torch.bincount(self.coords[:, 0]).tolist()
+
+    @cached_property
+    def objects(self) -> Segments:
+        """Rows by object."""
+        return segments_of(self.coords[:, 0])
+
+    def memo(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What `build` returns, built once per grid and key."""
+        if key not in self._memo:
+            self._memo[key] = build()
+        return cast(T, self._memo[key])
+
+    @cached_property
+    def neighbours(self) -> Int[Tensor, "voxels 27"]:
+        """Row of the voxel at each of the 27 offsets (x slowest, -1 to 1), the row past the end where there is none."""
+        low = self.coords[:, 1:].amin(dim=0).long() - 1
+        extent = self.coords[:, 1:].amax(dim=0).long() - low + 2
+        keys, order = torch.sort(_linear_keys(self.coords, low, extent))
+        strides = torch.stack([extent[1] * extent[2], extent[2], torch.ones_like(extent[2])])
+        offset = (_cube(3, self.device) - 1) @ strides
+        wanted = _linear_keys(self.coords, low, extent)[:, None] + offset
+        found = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+        return torch.where(keys[found] == wanted, order[found], len(keys))
+
+    def windows(self, size: int, shift: int) -> Segments:
+        """Rows by cubic window of `size` voxels, the window borders moved by `shift`; windows do not wrap around."""
+
+        def build() -> Segments:
+            corner = (self.coords[:, 1:].long() + shift).div(size, rounding_mode="floor")
+            low = corner.amin(dim=0)
+            windows = torch.cat([self.coords[:, :1], corner], dim=1)
+            return segments_of(_linear_keys(windows, low, corner.amax(dim=0) - low + 1))
+
+        return self.memo(("windows", size, shift), build)
+
+    @cached_property
+    def downsampled(self) -> Downsampling:
+        """Half the resolution."""
+        batch, corner = self.coords[:, :1].long(), self.coords[:, 1:].long().div(2, rounding_mode="floor")
+        low = corner.amin(dim=0)
+        keys = _linear_keys(torch.cat([batch, corner], dim=1), low, corner.amax(dim=0) - low + 1)
+        _, parent, num_children = torch.unique(keys, return_inverse=True, return_counts=True)
+        order = torch.argsort(parent, stable=True)
+        slot = (
+            torch.arange(len(self), device=self.device)
+            - (num_children.cumsum(0) - num_children)[parent[order]]
+        )
+        children = torch.full((len(num_children), 8), len(self), device=self.device)
+        children[parent[order], slot] = order
+        coarse = torch.cat([batch, corner], dim=1)[children[:, 0]].to(self.coords.dtype)
+        return Downsampling(
+            coarse=VoxelGrid(coarse), parent=parent, children=children, num_children=num_children
+        )
+
+    @cached_property
+    def subdivided(self) -> "VoxelGrid":
+        """Twice the resolution: every voxel becomes its eight children, z fastest."""
+        children = self.coords[:, None, 1:] * 2 + _cube(2, self.device).to(self.coords.dtype)
+        batch = self.coords[:, None, :1].expand(-1, 8, -1)
+        return VoxelGrid(torch.cat([batch, children], dim=2).flatten(0, 1))
+
+    def repeated(self, times: int) -> "VoxelGrid":
+        """A batch in which the whole batch of objects follows itself `times` times."""
+
+        def build() -> VoxelGrid:
+            coords = self.coords.repeat(times, 1)
+            copy = torch.arange(times, device=self.device).repeat_interleave(len(self))
+            coords[:, 0] += (copy * self.batch_size).to(coords.dtype)
+            return VoxelGrid(coords)
+
+        return self.memo(("repeated", times), build)
+
+
+def _linear_keys(coords: Tensor, low: Tensor, extent: Tensor) -> Tensor:
+    """One int64 per (batch, x, y, z) row, ascending in lexicographic order, for coordinates in low + [0, extent)."""
+    batch, x, y, z = coords.long().unbind(dim=1)
+    return ((batch * extent[0] + x - low[0]) * extent[1] + y - low[1]) * extent[2] + z - low[2]
+
+
+def _cube(side: int, device: torch.device) -> Tensor:
+    """Coordinates [side^3, 3] of a cube's voxels, z fastest."""
+    axis = torch.arange(side, device=device)
+    return torch.cartesian_prod(axis, axis, axis)

@@ -1,0 +1,1 @@
+"""Loading of weights: strict, on meta, in the published layouts."""
