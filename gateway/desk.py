@@ -1,0 +1,95 @@
+"""One request from admission to response."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bentoml.exceptions import BentoMLException
+from starlette.responses import Response
+
+from gateway.errors import HttpError
+from gateway.pipeline import Outcome, Pipeline
+from gateway.stages import Stopwatch
+from runners.configuration.schema import GatewayOptions
+from runners.handover import Handover
+
+Product = Callable[[Path, Stopwatch], Awaitable[Response]]
+
+logger = logging.getLogger(__name__)
+
+
+class Desk:
+    """Admits requests, keeps their deadline, and answers them whatever happens."""
+
+    def __init__(
+        self, pipeline: Pipeline, handover: Handover, options: GatewayOptions, is_ready: Callable[[], bool]
+    ) -> None:
+        """Takes the way to a result, the files, the limits, and who knows whether the runners are warm."""
+        self._pipeline = pipeline
+        self._handover = handover
+        self._options = options
+        self._is_ready = is_ready
+        self._in_work = 0
+
+    async def answer(self, prompt: str, seed: int, product: Product, *, deadline_seconds: float) -> Response:
+        """The response to one request; never raises.
+
+        Args:
+            prompt: What to make.
+            seed: -1 picks one.
+            product: Makes the response's body from a finished PLY file.
+            deadline_seconds: From now until the response.
+        """
+        watch = Stopwatch()
+        try:
+            with self._admitted():
+                async with asyncio.timeout(deadline_seconds):
+                    response = await self._make(prompt, seed, product, watch)
+        except TimeoutError:
+            error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
+            response = error.response()
+        except HttpError as error:
+            response = error.response()
+        except Exception as error:  # the boundary of the process: everything becomes a response
+            response = self._explain(error).response()
+        response.headers["Server-Timing"] = watch.header()
+        return response
+
+    async def _make(self, prompt: str, seed: int, product: Product, watch: Stopwatch) -> Response:
+        with self._handover.reserve() as ply:
+            outcome = await self._pipeline.make_ply(prompt, seed, ply, watch)
+            if outcome.rejection is None:
+                response = await product(ply, watch)
+            else:
+                response = rejected(outcome)
+        response.headers["X-Seed"] = str(outcome.seed)
+        return response
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        if not self._is_ready():
+            raise self._busy("not every model process is ready", code="not_ready")
+        if self._in_work >= self._options.concurrency:
+            raise self._busy(f"{self._in_work} requests are in work", code="overloaded")
+        self._in_work += 1
+        try:
+            yield
+        finally:
+            self._in_work -= 1
+
+    def _busy(self, detail: str, *, code: str) -> HttpError:
+        return HttpError(503, detail, code=code, headers={"Retry-After": str(self._options.retry_after_seconds)})
+
+    def _explain(self, error: Exception) -> HttpError:
+        if isinstance(error, BentoMLException) and error.error_code == 503:
+            return self._busy("a model process is overloaded", code="overloaded")
+        logger.error("a request failed", exc_info=error)
+        return HttpError(500)
+
+
+def rejected(outcome: Outcome) -> Response:
+    """204 with the reason; header values are Latin-1 without line breaks."""
+    reason = " ".join((outcome.rejection or "").split()).encode("latin-1", "replace").decode("latin-1")
+    return Response(status_code=204, headers={"X-Reject-Reason": reason})

@@ -1,0 +1,161 @@
+"""The outermost layer of ours: what BentoML does not do with paths, bodies and errors.
+
+    path without its trailing slash -> body, capped -> fields -> checked parameters -> a JSON body for BentoML
+    any error of BentoML or Starlette -> the one JSON shape
+
+Pure ASGI, because a middleware that raises would leave its request hanging until the traffic timeout.
+"""
+
+import asyncio
+import json
+import logging
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.errors import HttpError
+from gateway.forms import JSON, parse_fields
+from gateway.parameters import INTEGERS_OF_PATH, check_parameters
+
+MAX_DISCARDED_BYTES = 64 * 2**20
+DISCARD_SECONDS = 5.0
+KEPT_HEADERS = ("allow", "retry-after", "server", "x-bentoml-request-id")
+
+logger = logging.getLogger(__name__)
+
+
+class ContractMiddleware:
+    """Gives requests and errors the shape of the contract."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        """Wraps `app`; bodies above `max_body_bytes` are answered with 413."""
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request; never raises once the response may still be sent."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        errors = ErrorShaper(send)
+        try:
+            await self._handle(scope, receive, errors)
+        except HttpError as error:
+            await error.response()(scope, receive, errors.original)
+        except Exception:  # the boundary of the process: everything becomes a response
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            if errors.started:
+                raise
+            await HttpError(500).response()(scope, receive, errors.original)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: "ErrorShaper") -> None:
+        path = scope["path"].rstrip("/") or "/"
+        scope = {**scope, "path": path, "raw_path": path.encode()}
+        if scope["method"] == "POST" and path in INTEGERS_OF_PATH:
+            headers = Headers(scope=scope)
+            body = await read_body(headers, receive, self.max_body_bytes)
+            parameters = check_parameters(path, await parse_fields(headers, body))
+            scope, receive = with_json_body(scope, receive, parameters)
+        await self.app(scope, receive, send)
+
+
+class ErrorShaper:
+    """A `send` that holds error responses back until it knows whether they have our shape."""
+
+    def __init__(self, send: Send) -> None:
+        """Wraps `send`."""
+        self.original = send
+        self.started = False
+        self._held: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        """Passes messages on; a foreign error leaves in our shape."""
+        self.started = True
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            self._held = message
+        elif self._held is None:
+            await self.original(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._release(self._held)
+
+    async def _release(self, start: Message) -> None:
+        if is_our_shape(self._body):
+            await self.original(start)
+            await self.original({"type": "http.response.body", "body": self._body})
+            return
+        headers = Headers(raw=start["headers"])
+        kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+        await HttpError(start["status"], headers=kept).response()({"type": "http"}, _receive_nothing, self.original)
+
+
+def is_our_shape(body: bytes) -> bool:
+    """Whether a body is `{"error": text, "detail": text}`."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return False
+    return (
+        isinstance(content, dict)
+        and content.keys() == {"error", "detail"}
+        and all(isinstance(value, str) for value in content.values())
+    )
+
+
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        HttpError: 413 for a body above `limit` bytes, 400 if the client left. What follows is read and dropped, so
+            that the client reads the answer instead of a broken connection.
+    """
+    declared = headers.get("content-length", "0")
+    size = int(declared) if declared.isdecimal() else 0
+    chunks: list[bytes] = []
+    received, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, "the client left before its body was complete")
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        received += len(chunk)
+        chunks.append(chunk)
+        if max(size, received) > limit:
+            chunks.clear()
+            if more:
+                await _discard(receive)
+            raise HttpError(413, f"the body is larger than {limit} bytes")
+    return b"".join(chunks)
+
+
+async def _discard(receive: Receive) -> None:
+    dropped, more = 0, True
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while more and dropped < MAX_DISCARDED_BYTES:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                more = message.get("more_body", False)
+    except TimeoutError:
+        logger.info("stopped reading an oversized body after %d bytes", dropped)
+
+
+def with_json_body(scope: Scope, receive: Receive, parameters: dict[str, str | int]) -> tuple[Scope, Receive]:
+    """The request with a JSON body in place of what was read."""
+    body = json.dumps(parameters).encode()
+    headers = [
+        (name, value) for name, value in scope["headers"] if name not in (b"content-type", b"content-length")
+    ]
+    headers += [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return {**scope, "headers": headers}, replay
+
+
+async def _receive_nothing() -> Message:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,71 @@
+"""From fields to checked parameters."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.errors import HttpError
+
+MAX_PROMPT_LENGTH = 1024
+RANDOM_SEED = -1
+MAX_SEED = 2**32 - 1
+MIN_VIDEO_SIZE, MAX_VIDEO_SIZE = 64, 2160
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegerField:
+    """An optional integer parameter.
+
+    Attributes:
+        name: Of the field.
+        low: Smallest value.
+        high: Largest value.
+    """
+
+    name: str
+    low: int
+    high: int
+
+
+SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
+VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
+INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES)}
+
+
+def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int]:
+    """The parameters that a path takes; other fields are ignored, integers left empty count as not given.
+
+    Raises:
+        HttpError: 422 for a missing or bad value.
+    """
+    parameters: dict[str, str | int] = {"prompt": _prompt(fields.get("prompt"))}
+    for field in INTEGERS_OF_PATH[path]:
+        value = fields.get(field.name)
+        if value is not None and value != "":
+            parameters[field.name] = _integer(field, value)
+    return parameters
+
+
+def _prompt(value: object) -> str:
+    if value is None:
+        raise HttpError(422, "prompt is missing")
+    if not isinstance(value, str):
+        raise HttpError(422, "prompt must be a text")
+    if not value.strip():
+        raise HttpError(422, "prompt is empty")
+    if len(value) > MAX_PROMPT_LENGTH:
+        raise HttpError(422, f"prompt has {len(value)} characters; at most {MAX_PROMPT_LENGTH} are allowed")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise HttpError(422, "prompt holds half of a surrogate pair")
+    return value
+
+
+def _integer(field: IntegerField, value: object) -> int:
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _INTEGER.fullmatch(text):
+        raise HttpError(422, f"{field.name} must be an integer")
+    number = int(text)
+    if not field.low <= number <= field.high:
+        raise HttpError(422, f"{field.name} must lie between {field.low} and {field.high}, not {number}")
+    return number

@@ -1,0 +1,117 @@
+"""Prompt to a validated PLY file: the order of the stages, and what happens when one fails.
+
+    prompt, seed -> text_to_image -> matting -> image_to_3d -> PLY file -> validation -> done
+                          ^____________ new seed ____________________________| not passed, or nothing found
+
+Stages are awaited one by one, so those of different requests overlap.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.parameters import MAX_SEED, RANDOM_SEED
+from gateway.stages import Stage, StageFailedError, Stopwatch
+from runners.messages import (
+    ImageJob,
+    ImageResult,
+    JudgeJob,
+    JudgeResult,
+    MatteJob,
+    MatteResult,
+    SplatJob,
+    SplatResult,
+    VideoJob,
+    VideoResult,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """Every runner."""
+
+    text_to_image: Stage[ImageJob, ImageResult]
+    matting: Stage[MatteJob, MatteResult]
+    image_to_3d: Stage[SplatJob, SplatResult]
+    validation: Stage[JudgeJob, JudgeResult]
+    video: Stage[VideoJob, VideoResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the attempts ended.
+
+    Attributes:
+        seed: Of the last attempt; asking with it gives the same object at once.
+        rejection: Why the last attempt was not good enough; None if it was.
+    """
+
+    seed: int
+    rejection: str | None
+
+
+class Pipeline:
+    """The way from a prompt to a result."""
+
+    def __init__(self, stages: Stages, *, max_retries: int) -> None:
+        """Takes the runners, and how often a failed attempt is repeated."""
+        self.stages = stages
+        self._max_retries = max_retries
+
+    async def make_ply(self, prompt: str, seed: int, ply: Path, watch: Stopwatch) -> Outcome:
+        """Fills the reserved file `ply` with an object that passed validation, or says why not.
+
+        Raises:
+            StageFailedError: A failure that another seed cannot cure.
+        """
+        outcome = Outcome(seed=seed, rejection="no attempt")
+        for attempt_seed in seeds(seed, 1 + self._max_retries):
+            rejection = await self._attempt(prompt, attempt_seed, ply, watch)
+            outcome = Outcome(seed=attempt_seed, rejection=rejection)
+            if rejection is None:
+                break
+            logger.info("seed %d was rejected: %s", attempt_seed, rejection)
+        return outcome
+
+    async def make_video(self, ply: Path, size: int, watch: Stopwatch) -> bytes:
+        """Films the object in `ply`."""
+        video = await self.stages.video.run(VideoJob(ply=str(ply), size=size), watch)
+        return video.mp4
+
+    async def rehearse(self, prompt: str, ply: Path) -> None:
+        """One small run through every stage, so that the first request finds everything warm.
+
+        Raises:
+            StageFailedError: The service cannot work.
+        """
+        watch = Stopwatch()
+        await self._attempt(prompt, 0, ply, watch)
+        if ply.stat().st_size:
+            await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
+        logger.info("rehearsal: %s", watch.header())
+
+    async def _attempt(self, prompt: str, seed: int, ply: Path, watch: Stopwatch) -> str | None:
+        """Why the attempt is rejected, None if it passes."""
+        stages = self.stages
+        try:
+            image = await stages.text_to_image.run(ImageJob(prompt=prompt, seed=seed), watch)
+            matte = await stages.matting.run(MatteJob(image=image.image), watch)
+            await stages.image_to_3d.run(SplatJob(image=matte.image, seed=seed, ply=str(ply)), watch)
+            verdict = await stages.validation.run(JudgeJob(prompt=prompt, ply=str(ply)), watch)
+        except StageFailedError as error:
+            if error.failure.is_worth_retrying:
+                return f"{error.failure.kind}: {error.failure.detail}"
+            raise
+        return None if verdict.passed else verdict.reason or "not passed"
+
+
+def seeds(first: int, count: int) -> Iterator[int]:
+    """The seeds of the attempts: the one asked for, then ones that follow from it, so that a run can be repeated."""
+    seed = secrets.randbelow(MAX_SEED + 1) if first == RANDOM_SEED else first
+    for _ in range(count):
+        yield seed
+        seed = (seed * 1_664_525 + 1_013_904_223) % (MAX_SEED + 1)

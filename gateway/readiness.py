@@ -1,0 +1,113 @@
+"""Whether every runner is warm.
+
+A runner is known by its process. A new process (first start, or a restart after a crash) has its batcher warmed with
+no-ops, because BentoML's holds lone requests back during its first dozen calls; then one rehearsal runs through all
+stages. Answers come from memory, so a probe never waits for a busy runner.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+from bentoml.exceptions import BentoMLException
+
+from gateway.pipeline import Pipeline
+from gateway.stages import Stage, StageFailedError
+from runners.handover import Handover
+from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, VideoJob
+
+STATUS_SECONDS = 2.0
+PERIOD_SECONDS = 0.5
+PERIOD_AFTER_FAILURE_SECONDS = 5.0
+NOOP_BURSTS = (1,) * 9 + (2, 3, 4)
+REHEARSAL_PROMPT = "pink bicycle"
+LOST_RUNNER = (BentoMLException, httpx.HTTPError, TimeoutError, OSError)
+
+NOOPS: Mapping[str, Job] = {
+    "text_to_image": ImageJob(noop=True),
+    "matting": MatteJob(noop=True),
+    "image_to_3d": SplatJob(noop=True),
+    "validation": JudgeJob(noop=True),
+    "video": VideoJob(noop=True),
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Readiness:
+    """Watches the runners in the background."""
+
+    def __init__(self, stages: list[Stage], pipeline: Pipeline, handover: Handover) -> None:
+        """Takes what is watched, and what a rehearsal needs."""
+        self._stages = stages
+        self._pipeline = pipeline
+        self._handover = handover
+        self._processes: dict[str, set[int]] = {stage.name: set() for stage in stages}
+        self.is_ready = False
+
+    async def watch(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            try:
+                await self.check()
+            except (StageFailedError, *LOST_RUNNER):
+                logger.exception("warming up failed; trying again")
+                self._forget_all()
+                await asyncio.sleep(PERIOD_AFTER_FAILURE_SECONDS)
+            await asyncio.sleep(PERIOD_SECONDS)
+
+    async def check(self) -> None:
+        """Looks at every runner once; warms up what is new."""
+        fresh = False
+        for stage in self._stages:
+            processes = self._processes[stage.name]
+            processes -= {process for process in processes if not is_alive(process)}
+            if not processes and self.is_ready:
+                logger.warning("%s has no process", stage.name)
+                self.is_ready = False
+            process = await _ask(stage)
+            if process is not None and process not in processes:
+                await warm_batcher(stage)
+                processes.add(process)
+                fresh = True
+        if not all(self._processes.values()):
+            self.is_ready = False
+        elif fresh:
+            await self._rehearse()
+
+    async def _rehearse(self) -> None:
+        with self._handover.reserve() as ply:
+            await self._pipeline.rehearse(REHEARSAL_PROMPT, Path(ply))
+        if not self.is_ready:
+            logger.info("every runner is warm")
+        self.is_ready = True
+
+    def _forget_all(self) -> None:
+        self.is_ready = False
+        for processes in self._processes.values():
+            processes.clear()
+
+
+async def _ask(stage: Stage) -> int | None:
+    """The runner's process; None while it is busy, loading or gone."""
+    try:
+        return (await asyncio.wait_for(stage.status(), STATUS_SECONDS)).process
+    except LOST_RUNNER:
+        return None
+
+
+async def warm_batcher(stage: Stage) -> None:
+    """Sends the no-ops that train the batcher."""
+    for size in NOOP_BURSTS:
+        await asyncio.gather(*(stage.call(NOOPS[stage.name]) for _ in range(size)))
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs; a dead one that nobody has waited for yet does not."""
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,101 @@
+"""Calling the runners, one job at a time and a bounded number at once."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from runners.messages import Failure, Job, Result, Status
+
+J = TypeVar("J", bound=Job)
+R = TypeVar("R", bound=Result)
+
+logger = logging.getLogger(__name__)
+
+
+class StageFailedError(Exception):
+    """One job has no result.
+
+    Attributes:
+        stage: Where.
+        failure: Why.
+    """
+
+    def __init__(self, stage: str, failure: Failure) -> None:
+        self.stage = stage
+        self.failure = failure
+        super().__init__(f"{stage}: {failure.kind}: {failure.detail}")
+
+
+class Stopwatch:
+    """Collects the time of stages; a stage that runs again adds up."""
+
+    def __init__(self) -> None:
+        """Starts the total."""
+        self._started = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Times the block."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - started)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Adds a time measured elsewhere."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+    def header(self) -> str:
+        """As the value of `Server-Timing`, in ms."""
+        total = time.perf_counter() - self._started
+        parts = [*self._seconds.items(), ("total", total)]
+        return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in parts)
+
+
+class Stage(Generic[J, R]):
+    """One runner as seen from the gateway."""
+
+    def __init__(self, name: str, runner: Any, *, concurrency: int) -> None:
+        """Wraps a dependency.
+
+        Args:
+            name: In `Server-Timing` and messages.
+            runner: What `bentoml.depends` gives.
+            concurrency: Jobs in flight at most; more would only make its batcher hold lone requests back.
+        """
+        self.name = name
+        self._runner = runner
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def run(self, job: J, watch: Stopwatch) -> R:
+        """The job's result.
+
+        Raises:
+            StageFailedError: The runner reported a failure for this job.
+        """
+        with watch.measure(self.name):
+            async with self._slots:
+                result = await self.call(job)
+        for step, seconds in result.timings.items():
+            watch.add(f"{self.name}.{step}", seconds)
+        if result.failure is not None:
+            raise StageFailedError(self.name, result.failure)
+        return result
+
+    async def call(self, job: J) -> R:
+        """The runner's answer, failure or not."""
+        results: list[R] = await self._runner.to_async.generate([job])
+        assert len(results) == 1, f"{self.name} answered {len(results)} results for one job"
+        return results[0]
+
+    async def status(self) -> Status:
+        """Which process answers."""
+        status: Status = await self._runner.to_async.status()
+        return status
+
+

@@ -1,0 +1,1 @@
+"""One BentoML service per model process, and what they share with the gateway."""

@@ -1,0 +1,105 @@
+"""Which model family runs, where its weights lie, and on which device."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runners.configuration.leaves import ConfigurationError
+from runners.configuration.schema import Profile
+
+GIB = 2**30
+
+REQUIRED_FILES = (
+    "text_to_image/model_index.json",
+    "matte",
+    "image_to_3d/pipeline.json",
+    "image_to_3d/image_cond_model/config.json",
+    "validation/clip/open_clip_config.json",
+    "validation/aesthetics.safetensors",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One profile's needs: the folder of its weights below the project, and the card's memory."""
+
+    name: Profile
+    folder: str
+    min_card_gib: float
+
+
+FAMILIES = (
+    Family(name="80gb", folder="weights/80gb", min_card_gib=48.0),
+    Family(name="24gb", folder="weights/24gb", min_card_gib=22.0),
+    Family(name="embedded", folder="models/embedded", min_card_gib=0.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The profile that runs, and why."""
+
+    profile: Profile
+    reason: str
+    weights: Path
+    device: Literal["cpu", "cuda"]
+
+
+def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_bytes: int) -> Choice:
+    """Picks the profile.
+
+    Args:
+        profile: `auto` or a profile's name.
+        weights: `auto` or the folder of the weights; a relative one starts at `base`.
+        device: `auto`, `cpu` or `cuda`.
+        base: Folder of the configuration file.
+        card_bytes: Memory of the largest card, 0 without one.
+
+    Raises:
+        ConfigurationError: Unknown names, or a profile whose weights or card are missing.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigurationError(f"device: must be auto, cpu or cuda, not {device!r}")
+    if device == "cpu":
+        card_bytes = 0
+    if device == "cuda" and not card_bytes:
+        raise ConfigurationError("device: cuda was asked for, but the driver shows no card")
+    families = [family for family in FAMILIES if profile in ("auto", family.name)]
+    if not families:
+        names = ", ".join(family.name for family in FAMILIES)
+        raise ConfigurationError(f"profile: must be auto or one of {names}, not {profile!r}")
+    refusals = []
+    for family in families:
+        folder = base / (family.folder if weights == "auto" else weights)
+        refusal = _refusal(family, folder, card_bytes)
+        if refusal is None:
+            reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
+            return Choice(
+                profile=family.name, reason=reason, weights=folder, device="cuda" if card_bytes else "cpu"
+            )
+        refusals.append(f"{family.name}: {refusal}")
+    raise ConfigurationError("no profile can run. " + "; ".join(refusals))
+
+
+def largest_card_bytes() -> int:
+    """Memory of the largest card the driver shows, 0 where there is none."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+        return max((int(pynvml.nvmlDeviceGetMemoryInfo(handle).total) for handle in handles), default=0)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _refusal(family: Family, folder: Path, card_bytes: int) -> str | None:
+    missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]
+    if missing:
+        return f"weights are missing in {folder} ({', '.join(missing)})"
+    if card_bytes < family.min_card_gib * GIB:
+        return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB"
+    return None

@@ -1,0 +1,124 @@
+"""From `configuration.yaml`, the environment and the machine to one `Configuration`."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from runners.configuration.leaves import (
+    ConfigurationError,
+    Leaf,
+    Leaves,
+    nest,
+    parse_overrides,
+    parse_yaml,
+    place_of,
+)
+from runners.configuration.profiles import choose_profile, largest_card_bytes
+from runners.configuration.schema import Configuration
+
+PREFIX = "MINER__"
+FILE_VARIABLE = "MINER_CONFIGURATION"
+WEIGHTS_VARIABLE = "WEIGHTS_DIR"
+DEFAULT_FILE = Path(__file__).parents[2] / "configuration.yaml"
+
+
+@cache
+def load_configuration() -> Configuration:
+    """The configuration of this process: the file beside `service.py` (or `MINER_CONFIGURATION`) and its overrides.
+
+    Raises:
+        ConfigurationError: See `read_configuration`.
+    """
+    path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+    return read_configuration(path, os.environ, largest_card_bytes)
+
+
+def read_configuration(
+    path: Path, environment: Mapping[str, str], card_bytes: Callable[[], int]
+) -> Configuration:
+    """Reads, overrides, fills in the profile's presets and checks.
+
+    Args:
+        path: The YAML file.
+        environment: Where overrides are looked up.
+        card_bytes: Gives the memory of the largest card, 0 without one.
+
+    Raises:
+        ConfigurationError: The file cannot be read, a key is unknown, missing or out of range, or the profile
+            cannot run here.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    leaves = parse_yaml(text, name=path.name)
+    presets = {where: leaves.pop(where) for where in [p for p in leaves if p[0] == "presets"]}
+    leaves |= _environment(environment, known=leaves)
+    choice = choose_profile(
+        profile=_text(leaves, "profile"),
+        weights=_text(leaves, "weights"),
+        device=_text(leaves, "device"),
+        base=path.parent,
+        card_bytes=card_bytes(),
+    )
+    _fill_in(leaves, presets, choice.profile)
+    decided = {
+        "profile": choice.profile,
+        "profile_reason": choice.reason,
+        "weights": str(choice.weights),
+        "device": choice.device,
+    }
+    leaves |= {(key,): Leaf(value=value, where=path.name) for key, value in decided.items()}
+    return _validate(leaves)
+
+
+def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:
+    overrides = parse_overrides(environment, prefix=PREFIX, known=known)
+    if folder := environment.get(WEIGHTS_VARIABLE):
+        overrides.setdefault(("weights",), Leaf(value=folder, where=f"environment variable {WEIGHTS_VARIABLE}"))
+    return overrides
+
+
+def _fill_in(leaves: Leaves, presets: Leaves, profile: str) -> None:
+    for (_, name, *rest), leaf in presets.items():
+        path = tuple(rest)
+        if name == profile and (path not in leaves or leaves[path].value == "auto"):
+            leaves[path] = leaf
+
+
+def _text(leaves: Leaves, key: str) -> str:
+    leaf = leaves.get((key,))
+    if leaf is None:
+        raise ConfigurationError(f"{key}: the key is missing (whole file)")
+    if not isinstance(leaf.value, str):
+        raise ConfigurationError(f"{key}: must be a text ({leaf.where})")
+    return leaf.value
+
+
+def _validate(leaves: Leaves) -> Configuration:
+    try:
+        configuration = TypeAdapter(Configuration).validate_python(nest(leaves))
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(leaves, item) for item in error.errors())) from error
+    for name in ("text_to_image", "matting", "image_to_3d", "validation", "video"):
+        runner = getattr(configuration.services, name)
+        if runner.concurrency > 2 * runner.max_batch_size * runner.workers:
+            where = place_of(leaves, ("services", name, "concurrency"))
+            raise ConfigurationError(
+                f"services.{name}.concurrency: {runner.concurrency} is more than 2 x max_batch_size x workers ({where})"
+            )
+    return configuration
+
+
+def _explain(leaves: Leaves, item: Any) -> str:
+    path = tuple(str(part) for part in item["loc"] if not str(part).startswith(("constrained-", "literal")))
+    where = place_of(leaves, path)
+    message = {
+        "unexpected_keyword_argument": "no such key",
+        "missing": "the key is missing",
+    }.get(item["type"], item["msg"])
+    return f"{'.'.join(path)}: {message} ({where})"

@@ -1,0 +1,168 @@
+"""The types and bounds of `configuration.yaml`; what each key means is written in that file.
+
+A key that may be `auto` in the file has its value filled in from the profile's presets before these types see it,
+except `Auto` ones, which are resolved against the machine.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid")
+
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+
+Profile = Literal["embedded", "24gb", "80gb"]
+Auto = Literal["auto"]
+Precision = Literal["float32", "float16", "bfloat16"]
+
+Seconds = Annotated[Number, Field(gt=0, le=3600)]
+Steps = Annotated[Whole, Field(ge=1, le=100)]
+Workers = Annotated[Whole, Field(ge=1, le=16)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Pixels = Annotated[Whole, Field(ge=64, le=2160)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class HttpOptions:
+    """Where the gateway listens."""
+
+    host: Text
+    port: Annotated[Whole, Field(ge=1, le=65535)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GatewayOptions:
+    """The process that speaks HTTP."""
+
+    workers: Workers
+    concurrency: Annotated[Whole, Field(ge=1, le=1024)]
+    deadline_seconds: Seconds
+    video_deadline_seconds: Seconds
+    retry_after_seconds: Annotated[Whole, Field(ge=1, le=600)]
+    max_body_bytes: Annotated[Whole, Field(ge=4096, le=2**30)]
+    handover_folder: Text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RunnerOptions:
+    """One model process."""
+
+    workers: Workers
+    threads: Annotated[Whole, Field(ge=1, le=256)] | Auto
+    niceness: Annotated[Whole, Field(ge=0, le=19)]
+    timeout_seconds: Seconds
+    concurrency: Annotated[Whole, Field(ge=1, le=1024)]
+    max_batch_size: Annotated[Whole, Field(ge=2, le=64)]
+    max_latency_ms: Annotated[Whole, Field(ge=100, le=3_600_000)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ServicesOptions:
+    """Every process of the service."""
+
+    http: HttpOptions
+    gateway: GatewayOptions
+    text_to_image: RunnerOptions
+    matting: RunnerOptions
+    image_to_3d: RunnerOptions
+    validation: RunnerOptions
+    video: RunnerOptions
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TextToImageOptions:
+    """Prompt to image."""
+
+    steps: Steps
+    resolution: Annotated[Whole, Field(ge=64, le=2048, multiple_of=16)]
+    guidance: Annotated[Number, Field(ge=0, le=20)]
+    max_sequence_length: Annotated[Whole, Field(ge=8, le=512)]
+    precision: Precision
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SamplerOptions:
+    """One rectified flow's sampler."""
+
+    steps: Steps
+    cfg_strength: Annotated[Number, Field(ge=0, le=20)]
+    cfg_interval: tuple[Fraction, Fraction]
+    rescale_t: Annotated[Number, Field(gt=0, le=20)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class StageOptions:
+    """Both flows of one mode."""
+
+    structure: SamplerOptions
+    latents: SamplerOptions
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageTo3DOptions:
+    """Image to splats."""
+
+    mode: Literal["fast", "quality"]
+    precision: Precision
+    fast: StageOptions
+    quality: StageOptions
+
+    @property
+    def stages(self) -> StageOptions:
+        """The samplers of the chosen mode."""
+        return self.fast if self.mode == "fast" else self.quality
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ValidationOptions:
+    """What a result must reach; otherwise it is made again, then rejected."""
+
+    enabled: Flag
+    alignment: Annotated[Number, Field(ge=-1, le=1)]
+    aesthetics: Annotated[Number, Field(ge=-10, le=10)]
+    min_splats: Annotated[Whole, Field(ge=0, le=10_000_000)]
+    max_retries: Annotated[Whole, Field(ge=0, le=5)]
+    views: Annotated[Whole, Field(ge=1, le=32)]
+    view_size: Annotated[Whole, Field(ge=64, le=1024)]
+    precision: Precision
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CameraOptions:
+    """The turntable's camera."""
+
+    radius: Annotated[Number, Field(gt=0, le=100)]
+    fov_y_degrees: Annotated[Number, Field(gt=1, lt=170)]
+    elevation_degrees: Annotated[Number, Field(ge=-89, le=89)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RenderOptions:
+    """The video."""
+
+    preset: Literal["orbit", "upstream"]
+    fps: Annotated[Whole, Field(ge=1, le=120)]
+    seconds: Annotated[Number, Field(gt=0, le=60)]
+    resolution: Pixels
+    camera: CameraOptions
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Configuration:
+    """The whole file, with every `auto` of a preset filled in."""
+
+    profile: Profile
+    profile_reason: Text
+    device: Literal["cpu", "cuda"]
+    weights: Text
+    frame: Literal["validator", "standard"]
+    services: ServicesOptions
+    text_to_image: TextToImageOptions
+    image_to_3d: ImageTo3DOptions
+    validation: ValidationOptions
+    render: RenderOptions

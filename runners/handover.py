@@ -1,0 +1,113 @@
+"""Handing large files from a runner to the gateway through memory.
+
+The gateway reserves an empty file and passes its name; the runner fills it only if it still exists; the gateway reads
+it and removes it, whatever happened. So a removed reservation also tells a runner that nobody waits any more, and
+nothing is left behind when the gateway gave up before the runner was done.
+
+All processes of one service share a folder named for their common parent. The gateway holds a lock in it for as long
+as it lives: that tells runners when they may leave, and the next start which folders are left over from the dead.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+PREFIX = "fast-3d-miner"
+LOCK_NAME = "gateway.lock"
+SHARED_MEMORY = Path("/dev/shm")
+MIN_FREE_BYTES = 2**30
+
+
+class AbandonedError(Exception):
+    """The reservation is gone: its request was given up."""
+
+
+def handover_root(setting: str | Literal["auto"]) -> Path:
+    """The folder that holds the services' own folders."""
+    if setting != "auto":
+        return Path(setting)
+    if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free >= MIN_FREE_BYTES:
+        return SHARED_MEMORY
+    return Path(tempfile.gettempdir())
+
+
+def own_folder(root: Path) -> Path:
+    """The folder shared by this process and its siblings."""
+    return root / f"{PREFIX}-{os.getuid()}-{os.getppid()}"
+
+
+def fill(reservation: str, data: bytes) -> None:
+    """Writes a reserved file.
+
+    Raises:
+        AbandonedError: The reservation is gone.
+    """
+    try:
+        descriptor = os.open(reservation, os.O_WRONLY | os.O_TRUNC)
+    except FileNotFoundError as error:
+        raise AbandonedError("the request was given up") from error
+    with open(descriptor, "wb") as file:
+        file.write(data)
+
+
+class Handover:
+    """The gateway's side: makes reservations, and holds the lock until `close`."""
+
+    def __init__(self, root: Path) -> None:
+        """Opens the service's folder and removes what dead services left in `root`."""
+        self._folder = own_folder(root)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(self._folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        if _try_lock(self._lock, fcntl.LOCK_EX):  # no sibling is alive: whatever lies here is stale
+            for file in self._folder.glob("*.ply"):
+                file.unlink(missing_ok=True)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        _remove_dead_folders(root, keep=self._folder)
+
+    @contextmanager
+    def reserve(self) -> Iterator[Path]:
+        """An empty file that exists only inside the `with` block."""
+        path = self._folder / f"{uuid.uuid4().hex}.ply"
+        path.touch(mode=0o600, exist_ok=False)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Lets the runners leave; removes the folder if no sibling uses it."""
+        if _try_lock(self._lock, fcntl.LOCK_EX):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def gateway_is_gone(folder: Path) -> bool:
+    """Whether no gateway holds the folder's lock."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        return _try_lock(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove_dead_folders(root: Path, *, keep: Path) -> None:
+    for folder in root.glob(f"{PREFIX}-{os.getuid()}-*"):
+        if folder != keep and (folder / LOCK_NAME).exists() and gateway_is_gone(folder):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,86 @@
+"""Cut-out object to cleaned splats in a PLY file, in a process of its own."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bentoml
+
+from models.errors import MinerError
+from runners.batching import answer_batch
+from runners.configuration import SamplerOptions, load_configuration
+from runners.handover import AbandonedError, fill
+from runners.messages import SplatJob, SplatResult
+from runners.options import runner_batch, runner_service
+from runners.process import ModelProcess, prepare_process
+
+if TYPE_CHECKING:
+    from models.gaussians.gaussians import Gaussians
+
+CONFIGURATION = load_configuration()
+OPTIONS = CONFIGURATION.services.image_to_3d
+
+
+@bentoml.service(name="image_to_3d", **runner_service(OPTIONS))
+class ImageTo3DRunner(ModelProcess):
+    """Holds the image encoder, both flows and the Gaussian decoder."""
+
+    def __init__(self) -> None:
+        """Loads the models."""
+        prepare_process(CONFIGURATION, OPTIONS)
+        import torch
+
+        from models.image_to_3d import ImageTo3D, SamplerSettings
+
+        def settings(options: SamplerOptions) -> SamplerSettings:
+            return SamplerSettings(
+                steps=options.steps,
+                cfg_strength=options.cfg_strength,
+                cfg_interval=options.cfg_interval,
+                rescale_t=options.rescale_t,
+            )
+
+        self.device = CONFIGURATION.device
+        self._structure = settings(CONFIGURATION.image_to_3d.stages.structure)
+        self._latents = settings(CONFIGURATION.image_to_3d.stages.latents)
+        self._model = ImageTo3D.load(
+            Path(CONFIGURATION.weights) / "image_to_3d",
+            device=torch.device(self.device),
+            dtype=getattr(torch, CONFIGURATION.image_to_3d.precision),
+        )
+
+    @bentoml.api(**runner_batch(OPTIONS))
+    def generate(self, jobs: list[SplatJob]) -> list[SplatResult]:
+        """One PLY file per job."""
+        return answer_batch(jobs, SplatResult, self._generate)
+
+    def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
+        wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
+        timings: dict[str, float] = {}
+        made = self._model.generate(
+            [job.image for job in wanted],
+            [job.seed for job in wanted],
+            structure=self._structure,
+            latents=self._latents,
+            timings=timings,
+        )
+        by_file = {job.ply: item for job, item in zip(wanted, made, strict=True)}
+        return [self._finish(by_file.get(job.ply, AbandonedError()), job.ply, timings) for job in jobs]
+
+    def _finish(
+        self, made: "Gaussians | Exception", ply: str, timings: dict[str, float]
+    ) -> SplatResult | Exception:
+        from export.ply import write_ply
+        from models.gaussians.cleanup import clean_up
+
+        if isinstance(made, Exception):
+            return made
+        started = time.perf_counter()
+        try:
+            splats = clean_up(made, frame=CONFIGURATION.frame)
+            fill(ply, write_ply(splats))
+        except (MinerError, AbandonedError, ValueError) as error:
+            return error
+        timings = timings | {"clean_up": time.perf_counter() - started}
+        return SplatResult(num_splats=splats.num_splats, timings=timings)

@@ -1,0 +1,136 @@
+"""What travels between the gateway and the runners: one job and one result per item of a batch.
+
+A job with `noop` set only exercises the batcher. A result with a `failure` concerns its own item alone. Splats do not
+travel in here: a job names the file (see `runners.handover`) that holds them.
+"""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
+
+Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
+FailureKind = Literal["empty_matte", "empty_structure", "generation", "abandoned", "internal"]
+
+
+class Message(BaseModel):
+    """Immutable, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Failure(Message):
+    """Why one item has no result.
+
+    Attributes:
+        kind: The class of the failure; all but `internal` and `abandoned` are worth another seed.
+        detail: For people.
+    """
+
+    kind: FailureKind
+    detail: str
+
+    @property
+    def is_worth_retrying(self) -> bool:
+        """Whether another seed may succeed."""
+        return self.kind not in ("abandoned", "internal")
+
+
+class Job(Message):
+    """One item of a batch."""
+
+    noop: bool = False
+
+
+class Result(Message):
+    """One item's outcome.
+
+    Attributes:
+        failure: Set when there is no result.
+        timings: Seconds of the steps inside the runner; steps of a batch are shared by its items.
+    """
+
+    failure: Failure | None = None
+    timings: dict[str, float] = {}
+
+
+class ImageJob(Job):
+    """Draw `prompt` with the noise of `seed`."""
+
+    prompt: str = ""
+    seed: int = 0
+
+
+class ImageResult(Result):
+    """`image` is HxWx3 uint8."""
+
+    image: Image | None = None
+
+
+class MatteJob(Job):
+    """Cut the object out of `image`, HxWx3 uint8."""
+
+    image: Image | None = None
+
+
+class MatteResult(Result):
+    """`image` is HxWx4 uint8 with straight alpha."""
+
+    image: Image | None = None
+
+
+class SplatJob(Job):
+    """Turn `image` (HxWx4 uint8, straight alpha) into splats, written to the reserved file `ply`."""
+
+    image: Image | None = None
+    seed: int = 0
+    ply: str = ""
+
+
+class SplatResult(Result):
+    """The file has been written."""
+
+    num_splats: int = 0
+
+
+class JudgeJob(Job):
+    """Judge the splats in the file `ply` against `prompt`."""
+
+    prompt: str = ""
+    ply: str = ""
+
+
+class JudgeResult(Result):
+    """`reason` says why the object does not pass."""
+
+    passed: bool = False
+    reason: str | None = None
+    alignment: float | None = None
+    aesthetics: float | None = None
+
+
+class VideoJob(Job):
+    """Film the splats in the file `ply`.
+
+    Attributes:
+        size: Side of the frame in pixels.
+        max_frames: Stop early; None films the whole path.
+    """
+
+    ply: str = ""
+    size: int = 64
+    max_frames: int | None = None
+
+
+class VideoResult(Result):
+    """`mp4` is the whole file."""
+
+    mp4: bytes = b""
+
+
+class Status(Message):
+    """Which process answers, and what it holds."""
+
+    process: int
+    device: str
+

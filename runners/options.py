@@ -1,0 +1,51 @@
+"""The configuration as arguments of BentoML's decorators."""
+
+from typing import Any
+
+from runners.configuration import Configuration, RunnerOptions
+
+# BentoML's client closes its shared session after 100 calls or 300 s and kills the calls in flight.
+KEEP_CONNECTIONS = {"max_requests": 10**9, "max_age": 1e9}
+# BentoML's own probe hangs while a runner loads; the gateway asks for itself.
+NO_PROBE = {"enabled": False, "timeout": 1, "period": 10}
+# The gateway's own deadline answers first; BentoML's only ends what the gateway could not.
+TIMEOUT_MARGIN_SECONDS = 30
+
+
+def runner_service(options: RunnerOptions) -> dict[str, Any]:
+    """Arguments of `@bentoml.service` for a model process.
+
+    No `resources.gpu`: BentoML would give each runner a card of its own, and all of them share one.
+    """
+    return {
+        "workers": options.workers,
+        "traffic": {"timeout": options.timeout_seconds, "concurrency": options.concurrency},
+        "runner_connection": KEEP_CONNECTIONS,
+        "runner_probe": NO_PROBE,
+        "logging": {"access": {"enabled": False}},
+    }
+
+
+def runner_batch(options: RunnerOptions) -> dict[str, Any]:
+    """Arguments of `@bentoml.api` for a batched method."""
+    return {
+        "batchable": True,
+        "max_batch_size": options.max_batch_size,
+        "max_latency_ms": options.max_latency_ms,
+    }
+
+
+def gateway_service(configuration: Configuration) -> dict[str, Any]:
+    """Arguments of `@bentoml.service` for the gateway.
+
+    No `max_concurrency`: BentoML would answer 429 in its own shape, and count health checks.
+    """
+    options = configuration.services.gateway
+    longest = max(options.deadline_seconds, options.video_deadline_seconds)
+    return {
+        "workers": options.workers,
+        "traffic": {"timeout": longest + TIMEOUT_MARGIN_SECONDS, "concurrency": options.concurrency},
+        "http": {"host": configuration.services.http.host, "port": configuration.services.http.port},
+        "runner_connection": KEEP_CONNECTIONS,
+        "runner_probe": NO_PROBE,
+    }

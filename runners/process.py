@@ -1,0 +1,92 @@
+"""What every model process does before it loads its model."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+import bentoml
+
+from runners.configuration import Configuration, RunnerOptions
+from runners.handover import gateway_is_gone, handover_root, own_folder
+from runners.messages import Status
+
+DRAIN_MARGIN_SECONDS = 5.0
+MAX_THREADS = {"cpu": 8, "cuda": 4}
+
+logger = logging.getLogger(__name__)
+
+
+def num_threads(options: RunnerOptions, device: str) -> int:
+    """CPU threads of one process."""
+    if options.threads != "auto":
+        return options.threads
+    return min(len(os.sched_getaffinity(0)), MAX_THREADS[device])
+
+
+def prepare_process(configuration: Configuration, options: RunnerOptions) -> int:
+    """Sets threads, priority and the order of leaving; to be called before torch is imported.
+
+    Priority and signals are left alone where the runner lives inside another process (tests).
+
+    Returns:
+        The number of threads.
+    """
+    threads = num_threads(options, configuration.device)
+    if bentoml.server_context.worker_index is None:
+        return threads
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    os.nice(options.niceness)
+    gateway = configuration.services.gateway
+    longest = max(gateway.deadline_seconds, gateway.video_deadline_seconds)
+    leave_after_gateway(own_folder(handover_root(gateway.handover_folder)), longest + DRAIN_MARGIN_SECONDS)
+    import torch
+
+    torch.set_num_threads(threads)
+    return threads
+
+
+def leave_after_gateway(folder: Path, limit_seconds: float) -> None:
+    """Puts SIGTERM and SIGINT off until the gateway has left, so that requests in work can end.
+
+    BentoML sends SIGTERM to all processes at once; without this an idle runner is gone when a request reaches it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        previous = signal.getsignal(number)
+        drained = threading.Event()
+
+        def handle(
+            received: int, frame: FrameType | None, previous: object = previous, drained: threading.Event = drained
+        ) -> None:
+            if drained.is_set() and callable(previous):
+                previous(received, frame)
+            else:
+                waiter = threading.Thread(
+                    target=_forward_later, args=(received, drained, folder, limit_seconds), daemon=True
+                )
+                waiter.start()
+
+        signal.signal(number, handle)
+
+
+def _forward_later(number: int, drained: threading.Event, folder: Path, limit_seconds: float) -> None:
+    deadline = time.monotonic() + limit_seconds
+    while time.monotonic() < deadline and not gateway_is_gone(folder):
+        time.sleep(0.05)
+    drained.set()
+    os.kill(os.getpid(), number)
+
+
+class ModelProcess:
+    """Base of the runners: says which process answers and on which device."""
+
+    device: str = "cpu"
+
+    @bentoml.api
+    async def status(self) -> Status:
+        """Answers while the model works, because it runs on the event loop."""
+        return Status(process=os.getpid(), device=self.device)

@@ -1,0 +1,112 @@
+"""The service: a prompt in, Gaussian splats (PLY) or a turntable video (MP4) out.
+
+Every stage is a BentoML service of its own in `runners/`; this gateway loads no model. `bentoml serve` starts all.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import bentoml
+from pydantic import Field
+from starlette.responses import Response
+
+from gateway import VERSION
+from gateway.desk import Desk
+from gateway.middleware import ContractMiddleware
+from gateway.parameters import MAX_PROMPT_LENGTH, MAX_SEED, MAX_VIDEO_SIZE, MIN_VIDEO_SIZE, RANDOM_SEED
+from gateway.pipeline import Pipeline, Stages
+from gateway.probes import create_probes
+from gateway.readiness import Readiness
+from gateway.stages import Stage, Stopwatch
+from runners.configuration import load_configuration
+from runners.handover import Handover, handover_root
+from runners.image_to_3d import ImageTo3DRunner
+from runners.matting import MattingRunner
+from runners.options import gateway_service
+from runners.text_to_image import TextToImageRunner
+from runners.validation import ValidationRunner
+from runners.video import VideoRunner
+
+CONFIGURATION = load_configuration()
+OPTIONS = CONFIGURATION.services.gateway
+
+Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
+Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
+VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
+Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
+Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
+
+
+@bentoml.asgi_app(create_probes())
+@bentoml.service(name="fast_3d_miner", **gateway_service(CONFIGURATION))
+class Miner:
+    """Text to 3D for the Three-Gen subnet."""
+
+    text_to_image = bentoml.depends(TextToImageRunner)
+    matting = bentoml.depends(MattingRunner)
+    image_to_3d = bentoml.depends(ImageTo3DRunner)
+    validation = bentoml.depends(ValidationRunner)
+    video = bentoml.depends(VideoRunner)
+
+    def __init__(self) -> None:
+        """Connects the stages."""
+        self._handover = Handover(handover_root(OPTIONS.handover_folder))
+        stages = {name: self._stage(name) for name in Stages.__slots__}
+        self._pipeline = Pipeline(Stages(**stages), max_retries=CONFIGURATION.validation.max_retries)
+        self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
+        self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
+
+    def _stage(self, name: str) -> Stage:
+        return Stage(name, getattr(self, name), concurrency=getattr(CONFIGURATION.services, name).concurrency)
+
+    @bentoml.on_startup
+    async def start_watching(self) -> None:
+        """Warms the runners up in the background."""
+        self._watcher = asyncio.create_task(self._readiness.watch())
+
+    @bentoml.on_shutdown
+    async def leave(self) -> None:
+        """Lets the runners go."""
+        self._watcher.cancel()
+        self._handover.close()
+
+    async def __is_ready__(self) -> bool:
+        return self._readiness.is_ready
+
+    @bentoml.api(route="/generate")
+    async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED) -> Ply:
+        """Gaussian splats; 204 if no attempt passed validation."""
+
+        async def ply_response(ply: Path, watch: Stopwatch) -> Response:
+            with watch.measure("read"):
+                return Response(await asyncio.to_thread(ply.read_bytes), media_type="application/octet-stream")
+
+        return await self._desk.answer(prompt, seed, ply_response, deadline_seconds=OPTIONS.deadline_seconds)
+
+    @bentoml.api(route="/generate_video")
+    async def generate_video(
+        self, prompt: Prompt, seed: Seed = RANDOM_SEED, video_res: VideoSize = CONFIGURATION.render.resolution
+    ) -> Mp4:
+        """A turntable video; 204 if no attempt passed validation."""
+
+        async def video_response(ply: Path, watch: Stopwatch) -> Response:
+            mp4 = await self._pipeline.make_video(ply, video_res, watch)
+            return Response(mp4, media_type="video/mp4")
+
+        seconds = OPTIONS.video_deadline_seconds
+        return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)
+
+    def describe(self) -> dict[str, Any]:
+        """For /version."""
+        return {
+            "version": VERSION,
+            "profile": CONFIGURATION.profile,
+            "profile_reason": CONFIGURATION.profile_reason,
+            "device": CONFIGURATION.device,
+            "weights": Path(CONFIGURATION.weights).name,
+            "frame": CONFIGURATION.frame,
+        }
+
+
+Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)

@@ -1,0 +1,178 @@
+"""Stand-ins for the models: an object is a ball of splats whose colour follows from the prompt.
+
+The image's first pixels carry the prompt, so each stage passes on what the next one needs. Words in the prompt make
+stages fail on purpose:
+
+    nothing      the matte is empty            void        the structure is empty
+    ugly         validation rejects it         second      the matte is empty for seed 7 only
+    broken       the 3D stage raises           slow        the 3D stage takes a second
+    dead         the 3D stage's process dies
+"""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.errors import EmptyMatteError, EmptyStructureError
+from models.gaussians.gaussians import Gaussians
+
+NUM_SPLATS = 7000
+SIDE = 64
+Pixels = NDArray[np.uint8]
+
+
+def color_of(prompt: str) -> tuple[float, float, float]:
+    """The colour of a prompt's object, RGB in 0 to 1."""
+    red, green, blue = hashlib.sha256(prompt.encode()).digest()[:3]
+    return red / 255, green / 255, blue / 255
+
+
+def write_prompt(prompt: str) -> Pixels:
+    """An image that holds a prompt."""
+    data = prompt.encode()
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image.reshape(-1)[: len(data) + 2] = np.frombuffer(len(data).to_bytes(2, "big") + data, np.uint8)
+    return image
+
+
+def read_prompt(image: Pixels) -> str:
+    """The prompt an image holds."""
+    data = image[..., :3].tobytes()
+    return data[2 : 2 + int.from_bytes(data[:2], "big")].decode()
+
+
+class TextToImage:
+    """Writes the prompt into the image."""
+
+    @classmethod
+    def load(cls, folder: Path, **_: object) -> Self:
+        return cls()
+
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int], **_: object) -> list[Pixels]:
+        return [
+            write_prompt(f"nothing {prompt}" if "second" in prompt and seed == 7 else prompt)
+            for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
+
+
+class MatteCutter:
+    """Adds an opaque alpha channel."""
+
+    @classmethod
+    def load(cls, folder: Path, **_: object) -> Self:
+        return cls()
+
+    def cut_out(self, images: Sequence[Pixels]) -> list[Pixels | EmptyMatteError]:
+        return [
+            EmptyMatteError("nothing to see") if "nothing" in read_prompt(image) else np.dstack([image, image[..., :1] | 255])
+            for image in images
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerSettings:
+    """As the real one."""
+
+    steps: int
+    cfg_strength: float
+    cfg_interval: tuple[float, float]
+    rescale_t: float
+
+
+class ImageTo3D:
+    """Makes a ball of the prompt's colour; the seed moves its splats."""
+
+    @classmethod
+    def load(cls, folder: Path, **_: object) -> Self:
+        return cls()
+
+    def generate(
+        self, images: Sequence[Pixels], seeds: Sequence[int], *, timings: dict[str, float], **_: object
+    ) -> list[Gaussians | EmptyStructureError]:
+        timings["structure"] = 0.001
+        return [self._make(read_prompt(image), seed) for image, seed in zip(images, seeds, strict=True)]
+
+    def _make(self, prompt: str, seed: int) -> Gaussians | EmptyStructureError:
+        if "void" in prompt:
+            return EmptyStructureError("no voxel")
+        if "broken" in prompt:
+            raise RuntimeError("secret detail")
+        if "dead" in prompt:
+            os._exit(1)
+        if "slow" in prompt:
+            time.sleep(1.0)
+        return ball(color_of(prompt), seed)
+
+
+def ball(color: tuple[float, float, float], seed: int) -> Gaussians:
+    """Splats on a sphere."""
+    generator = torch.Generator().manual_seed(seed)
+    means = torch.nn.functional.normalize(torch.randn(NUM_SPLATS, 3, generator=generator), dim=-1) * 0.4
+    return Gaussians(
+        means=means,
+        scales=torch.full((NUM_SPLATS, 3), 0.01),
+        quats_wxyz=torch.nn.functional.normalize(torch.randn(NUM_SPLATS, 4, generator=generator), dim=-1),
+        opacities=torch.full((NUM_SPLATS,), 0.9),
+        colors=torch.tensor(color).expand(NUM_SPLATS, 3).clone(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """As the real one."""
+
+    alignment: float
+    aesthetics: float
+
+
+class Scorer:
+    """Dislikes `ugly`."""
+
+    @classmethod
+    def load(cls, folder: Path, **_: object) -> Self:
+        return cls()
+
+    def score(self, prompts: Sequence[str], views: Sequence[Any]) -> list[Scores]:
+        assert len(prompts) == len(views)
+        return [Scores(alignment=-1.0 if "ugly" in prompt else 1.0, aesthetics=9.0) for prompt in prompts]
+
+
+def install() -> None:
+    """Puts the stand-ins where the runners import the real ones."""
+    _module("models.image.text_to_image", TextToImage=TextToImage)
+    _module("models.matte", MatteCutter=MatteCutter)
+    _module("models.image_to_3d", ImageTo3D=ImageTo3D, SamplerSettings=SamplerSettings)
+    _module("validation.scorer", Scorer=Scorer)
+    _temporary()
+
+
+def _temporary() -> None:
+    from types import SimpleNamespace
+    try:
+        import export.mp4
+    except ImportError:
+        _module("export.mp4", encode_mp4=lambda frames, fps: b"....ftyp" + b"".join(f.tobytes()[:1] for f in frames))
+    try:
+        import validation.verdict
+    except ImportError:
+        _module("validation", )
+        _module("validation.scorer", Scorer=Scorer)
+        _module("validation.geometry", measure=lambda g: g.num_splats)
+        _module("validation.verdict", Thresholds=SimpleNamespace, judge=lambda s, t, g: SimpleNamespace(
+            passed=s.alignment >= t.alignment and g >= t.min_splats, reason=None if s.alignment >= t.alignment else f"alignment {s.alignment} below {t.alignment}", alignment=s.alignment, aesthetics=s.aesthetics))
+
+
+def _module(name: str, **members: object) -> None:
+    module = ModuleType(name)
+    vars(module).update(members)
+    sys.modules[name] = module
