@@ -1,5 +1,6 @@
 """Background removal: an image to an image with a matte."""
 
+from models.matte.cutter import MatteCutter
 from models.matte.isnet import Isnet, IsnetConfig
 
-__all__ = ["Isnet", "IsnetConfig"]
+__all__ = ["Isnet", "IsnetConfig", "MatteCutter"]

@@ -1,0 +1,134 @@
+"""TRELLIS from condition tokens on: structure, latents and splats of a batch of objects.
+
+    cond -> structure flow -> structure decoder -> voxels -> latent flow -> latents -> Gaussian decoder -> splats
+
+The space is TRELLIS's own: cube [-0.5, 0.5]^3, z up, the object's front faces -y.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+from models.gaussians.decoder import GaussianDecoder
+from models.gaussians.gaussians import Gaussians
+from models.latents import LatentFlow
+from models.sampling import LatentField, MultiImage, SamplerSettings, StructureField, sample
+from models.sparse import SparseTensor, VoxelGrid
+from models.structure import StructureDecoder, StructureFlow, occupied_voxels
+from models.weights import read_module, read_pipeline
+
+Condition = Float[Tensor, "objects tokens channels"]
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """How both stages are sampled."""
+
+    structure: SamplerSettings
+    latents: SamplerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionTo3D:
+    """The four models between condition tokens and splats.
+
+    A mesh decoder, once there is one, is a fifth that reads the same latents as the Gaussian decoder.
+
+    Attributes:
+        latent_mean: Undoes, with `latent_std`, the normalisation of the latents that the flow was trained on.
+        defaults: What `pipeline.json` recommends.
+    """
+
+    structure_flow: StructureFlow
+    structure_decoder: StructureDecoder
+    latent_flow: LatentFlow
+    gaussian_decoder: GaussianDecoder
+    latent_mean: Float[Tensor, "channels"]
+    latent_std: Float[Tensor, "channels"]
+    defaults: StageSettings
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+    ) -> "ConditionTo3D":
+        """Loads a folder in the published layout; checkpoints of other decoders are left alone.
+
+        Raises:
+            WeightsError: A part is missing or does not fit its config.
+        """
+        pipeline = read_pipeline(folder)
+
+        def load(role: str, kind: type[M]) -> M:
+            if role not in pipeline.modules:
+                raise WeightsError(f"{folder / 'pipeline.json'} names no {role}")
+            module = read_module(pipeline.modules[role], device=device, dtype=dtype)
+            if not isinstance(module, kind):
+                raise WeightsError(f"{role} of {folder} is a {type(module).__name__}, not a {kind.__name__}")
+            return module
+
+        return cls(
+            structure_flow=load("sparse_structure_flow_model", StructureFlow),
+            structure_decoder=load("sparse_structure_decoder", StructureDecoder),
+            latent_flow=load("slat_flow_model", LatentFlow),
+            gaussian_decoder=load("slat_decoder_gs", GaussianDecoder),
+            latent_mean=torch.tensor(pipeline.latent_mean, device=device),
+            latent_std=torch.tensor(pipeline.latent_std, device=device),
+            defaults=StageSettings(structure=pipeline.structure, latents=pipeline.latents),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.latent_mean.device
+
+    @property
+    def structure_shape(self) -> tuple[int, int, int, int]:
+        """Shape of one object's structure latent."""
+        config = self.structure_flow.config
+        return (config.in_channels, config.resolution, config.resolution, config.resolution)
+
+    @torch.inference_mode()
+    def sample_structure(
+        self,
+        images: Condition | Sequence[Condition],
+        noise: Float[Tensor, "objects channels r r r"],
+        settings: SamplerSettings,
+        multi_image: MultiImage = MultiImage.STOCHASTIC,
+    ) -> Float[Tensor, "objects channels r r r"]:
+        """Structure latents; several conditions are several images of the same objects."""
+        field = StructureField(self.structure_flow, _image_list(images), settings)
+        return sample(field, noise, settings, multi_image)
+
+    @torch.inference_mode()
+    def decode_structure(self, z: Float[Tensor, "objects channels r r r"]) -> Int[Tensor, "voxels 4"]:
+        """Occupied voxels (object, x, y, z) in lexicographic order; an object may have none."""
+        return occupied_voxels(self.structure_decoder(z))
+
+    @torch.inference_mode()
+    def sample_latents(
+        self,
+        images: Condition | Sequence[Condition],
+        grid: VoxelGrid,
+        noise: Float[Tensor, "voxels channels"],
+        settings: SamplerSettings,
+        multi_image: MultiImage = MultiImage.STOCHASTIC,
+    ) -> SparseTensor:
+        """Latents on a grid, in the decoders' scale."""
+        field = LatentField(self.latent_flow, grid, _image_list(images), settings)
+        feats = sample(field, noise, settings, multi_image)
+        return SparseTensor(grid=grid, feats=feats * self.latent_std + self.latent_mean)
+
+    @torch.inference_mode()
+    def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
+        """Splats of every object."""
+        return self.gaussian_decoder.to_gaussians(self.gaussian_decoder(latents), latents.grid)
+
+
+def _image_list(images: Condition | Sequence[Condition]) -> list[Condition]:
+    return [images] if isinstance(images, Tensor) else list(images)

@@ -1,0 +1,76 @@
+"""Condition tokens from DINOv2 with registers (Oquab et al. 2023, Darcet et al. 2023)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+from models.errors import WeightsError
+from models.layers import FINAL_EPS, layer_norm
+
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+PIXEL_STD = (0.229, 0.224, 0.225)
+
+
+class ImageEncoder(nn.Module):
+    """All tokens (class, registers, patches) before the final norm, normalised without parameters."""
+
+    def __init__(self, model: Dinov2WithRegistersModel) -> None:
+        super().__init__()
+        self.model = model
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+    ) -> "ImageEncoder":
+        """Loads the transformers layout (config.json, model.safetensors) from a local folder, frozen.
+
+        Raises:
+            WeightsError: Nothing to load there, or its tensors are not exactly those of its config.
+        """
+        if not (folder / "config.json").is_file():
+            raise WeightsError(f"no image encoder in {folder}: config.json is missing")
+        model, report = Dinov2WithRegistersModel.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+        _check_report(report, str(folder))
+        return cls(model.eval().requires_grad_(False).to(device))
+
+    @classmethod
+    def from_state(cls, config: Dinov2WithRegistersConfig, state: Mapping[str, Tensor]) -> "ImageEncoder":
+        """Takes tensors under the names of the published transformers file, frozen, fp32 on the CPU."""
+        model, report = Dinov2WithRegistersModel.from_pretrained(
+            None, config=config, state_dict=dict(state), dtype=torch.float32, output_loading_info=True
+        )
+        _check_report(report, "the given tensors")
+        return cls(model.eval().requires_grad_(False))
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels for which position embeddings exist."""
+        return int(self.model.config.image_size)
+
+    def forward(self, pixels: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch tokens channels"]:
+        """Tokens of normalised pixels (see `to_pixels`), in fp32."""
+        embedded = self.model.embeddings(pixels)
+        tokens: Tensor = self.model.encoder(embedded).last_hidden_state  # before model.layernorm
+        return layer_norm(tokens.float(), FINAL_EPS)
+
+    def to_pixels(
+        self, images: Sequence[UInt8[np.ndarray, "size size 3"]]
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """Normalises images of the encoder's size, on its device."""
+        weight = self.model.embeddings.patch_embeddings.projection.weight
+        stacked = torch.from_numpy(np.stack(images)).to(weight.device)
+        mean, std = (torch.tensor(values, device=weight.device) for values in (PIXEL_MEAN, PIXEL_STD))
+        return ((stacked.float() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+
+def _check_report(report: Mapping[str, object], origin: str) -> None:
+    differences = {key: names for key, names in report.items() if "keys" in key and names}
+    if differences:
+        raise WeightsError(f"image encoder weights of {origin} do not fit their config: {differences}")

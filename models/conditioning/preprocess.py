@@ -1,0 +1,36 @@
+"""A cut-out object to the square image on black that the image encoder sees."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from models.errors import EmptyMatteError
+
+ALPHA_THRESHOLD = 204  # 0.8 * 255; what is not above it does not count as object
+MARGIN = 1.2  # side of the crop over the longest side of the object
+
+
+def crop_to_object(image: UInt8[np.ndarray, "height width 4"], size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """Crops an RGBA image (straight alpha) around its opaque part, scales it to `size` and composes it on black.
+
+    Raises:
+        EmptyMatteError: No pixel, or a single one, is opaque enough.
+    """
+    crop = Image.fromarray(image).crop(_crop_box(image[:, :, 3]))
+    scaled = crop.resize((size, size), Image.Resampling.LANCZOS)  # Pillow premultiplies while it filters RGBA
+    rgba = np.asarray(scaled).astype(np.float32) / 255
+    on_black: np.ndarray = (rgba[:, :, :3] * rgba[:, :, 3:] * 255).astype(np.uint8)
+    return on_black
+
+
+def _crop_box(alpha: UInt8[np.ndarray, "height width"]) -> tuple[float, float, float, float]:
+    """A square (left, top, right, bottom) around the object; it may reach beyond the image."""
+    rows, columns = np.nonzero(alpha > ALPHA_THRESHOLD)
+    if len(rows) == 0:
+        raise EmptyMatteError("no pixel of the image is opaque")
+    top, bottom, left, right = int(rows.min()), int(rows.max()), int(columns.min()), int(columns.max())
+    half = int(max(right - left, bottom - top) * MARGIN) // 2
+    if half == 0:
+        raise EmptyMatteError("the object in the image is a single pixel")
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return x - half, y - half, x + half, y + half

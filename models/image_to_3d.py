@@ -1,0 +1,217 @@
+"""Images of cut-out objects to 3D Gaussians, a batch at a time (TRELLIS, Xiang et al. 2024).
+
+    RGBA -> crop on black -> DINOv2 tokens -> structure -> voxels -> latents -> splats
+
+Every item has its own noise, so batch mates change nothing but rounding, and an item that fails fails alone.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from models.condition_to_3d import ConditionTo3D, StageSettings
+from models.conditioning import ImageEncoder, crop_to_object
+from models.errors import EmptyMatteError, EmptyStructureError, MinerError
+from models.gaussians.gaussians import Gaussians
+from models.sampling import SamplerSettings, request_generator, stacked_noise, voxel_noise
+from models.sparse import SparseTensor, VoxelGrid
+
+__all__ = ["ImageTo3D", "SamplerSettings", "StageSettings"]
+
+logger = logging.getLogger(__name__)
+
+RgbaImage = UInt8[np.ndarray, "height width 4"]
+Cropped = UInt8[np.ndarray, "size size 3"]
+
+
+@dataclass(slots=True)
+class _Item:
+    """One request on its way through the stages; `error` takes it out of the stages that follow."""
+
+    index: int
+    generator: torch.Generator
+    cropped: Cropped | None = None
+    error: MinerError | None = None
+
+
+class ImageTo3D:
+    """The image encoder and the 3D stages behind it."""
+
+    def __init__(self, *, stages: ConditionTo3D, image_encoder: ImageEncoder) -> None:
+        self.stages = stages
+        self.image_encoder = image_encoder
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        image_encoder: Path | None = None,
+    ) -> "ImageTo3D":
+        """Loads a folder in the published layout.
+
+        Args:
+            folder: Holds pipeline.json and ckpts/.
+            device: Where to.
+            dtype: Precision of the transformers' and convolutions' torso; all else, the image encoder too, is fp32.
+            image_encoder: Folder of the image encoder in transformers' layout; by default `folder/image_cond_model`.
+
+        Raises:
+            WeightsError: A part is missing or does not fit its config.
+        """
+        return cls(
+            stages=ConditionTo3D.load(folder, device=device, dtype=dtype),
+            image_encoder=ImageEncoder.load(image_encoder or folder / "image_cond_model", device=device),
+        )
+
+    @property
+    def defaults(self) -> StageSettings:
+        """What the weights' `pipeline.json` recommends."""
+        return self.stages.defaults
+
+    @property
+    def device(self) -> torch.device:
+        return self.stages.device
+
+    def preprocess(self, image: RgbaImage) -> Cropped:
+        """Crops to the object, on black, at the image encoder's size.
+
+        Raises:
+            EmptyMatteError: Nothing in the image is opaque.
+        """
+        return crop_to_object(image, self.image_encoder.image_size)
+
+    @torch.inference_mode()
+    def encode_image(self, images: Sequence[Cropped]) -> Float[Tensor, "images tokens channels"]:
+        """Condition tokens of preprocessed images."""
+        tokens: Tensor = self.image_encoder(self.image_encoder.to_pixels(images))
+        return tokens
+
+    def sample_structure(
+        self,
+        cond: Float[Tensor, "objects tokens channels"],
+        generators: Sequence[torch.Generator],
+        settings: SamplerSettings,
+    ) -> list[Float[Tensor, "voxels 3"]]:
+        """Occupied voxels (x, y, z) of each object; an object may have none."""
+        noise = stacked_noise(generators, self.stages.structure_shape, self.device)
+        coords = self.stages.decode_structure(self.stages.sample_structure(cond, noise, settings))
+        return [coords[coords[:, 0] == i, 1:] for i in range(len(generators))]
+
+    def sample_latents(
+        self,
+        cond: Float[Tensor, "objects tokens channels"],
+        voxels: Sequence[Float[Tensor, "voxels 3"]],
+        generators: Sequence[torch.Generator],
+        settings: SamplerSettings,
+    ) -> SparseTensor:
+        """Latents on the voxels of each object, none of them empty."""
+        grid = VoxelGrid(_batched(voxels))
+        channels = self.stages.latent_flow.config.in_channels
+        noise = voxel_noise(generators, grid.counts, channels, self.device)
+        return self.stages.sample_latents(cond, grid, noise, settings)
+
+    def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
+        """Splats of each object, in TRELLIS's space."""
+        return self.stages.decode_gaussians(latents)
+
+    def generate(
+        self,
+        images: Sequence[RgbaImage],
+        seeds: Sequence[int],
+        *,
+        structure: SamplerSettings | None = None,
+        latents: SamplerSettings | None = None,
+        timings: dict[str, float] | None = None,
+    ) -> list[Gaussians | MinerError]:
+        """Splats, or what went wrong, for each image.
+
+        Args:
+            images: RGBA with straight alpha, of any sizes.
+            seeds: One per image; the same seed and image give the same splats.
+            structure: Sampling of the structure stage; by default the weights' own.
+            latents: Sampling of the latent stage; by default the weights' own.
+            timings: Receives seconds per stage: preprocess, encode_image, structure, latents, gaussians.
+        """
+        if len(images) != len(seeds):
+            raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
+        clock = _Clock(self.device, {} if timings is None else timings)
+        items = [_Item(index=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
+        results: list[Gaussians | MinerError] = [EmptyMatteError("not processed")] * len(items)
+        with clock("preprocess"):
+            for item in items:
+                self._crop(item, images[item.index])
+        alive = _drop_failed(items, results)
+        if not alive:
+            return results
+        with clock("encode_image"):
+            cond = self.encode_image([item.cropped for item in alive if item.cropped is not None])
+        with clock("structure"):
+            voxels = self.sample_structure(
+                cond, [item.generator for item in alive], structure or self.defaults.structure
+            )
+        for item, occupied in zip(alive, voxels, strict=True):
+            if len(occupied) == 0:
+                item.error = EmptyStructureError("the structure stage found no occupied voxel")
+        kept = [i for i, item in enumerate(alive) if item.error is None]
+        alive = _drop_failed(alive, results)
+        if not alive:
+            return results
+        with clock("latents"):
+            slat = self.sample_latents(
+                cond[kept],
+                [voxels[i] for i in kept],
+                [item.generator for item in alive],
+                latents or self.defaults.latents,
+            )
+        with clock("gaussians"):
+            splats = self.decode_gaussians(slat)
+        for item, gaussians in zip(alive, splats, strict=True):
+            results[item.index] = gaussians
+        return results
+
+    def _crop(self, item: _Item, image: RgbaImage) -> None:
+        try:
+            item.cropped = self.preprocess(image)
+        except EmptyMatteError as error:
+            item.error = error
+
+
+def _batched(voxels: Sequence[Tensor]) -> Tensor:
+    """(x, y, z) rows of several objects to (object, x, y, z) rows."""
+    return torch.cat([torch.nn.functional.pad(xyz, (1, 0), value=i) for i, xyz in enumerate(voxels)])
+
+
+def _drop_failed(items: Sequence[_Item], results: list[Gaussians | MinerError]) -> list[_Item]:
+    for item in items:
+        if item.error is not None:
+            logger.info("item %d failed: %s", item.index, item.error)
+            results[item.index] = item.error
+    return [item for item in items if item.error is None]
+
+
+class _Clock:
+    """Measures stages on a device's own time."""
+
+    def __init__(self, device: torch.device, seconds: dict[str, float]) -> None:
+        self._synchronize: Callable[[], None] = (
+            torch.cuda.synchronize if device.type == "cuda" else lambda: None
+        )
+        self._seconds = seconds
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._synchronize()
+        self._seconds[stage] = time.perf_counter() - started

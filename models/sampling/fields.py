@@ -1,0 +1,89 @@
+"""Flow models bound to their conditions and times, as samplers see them.
+
+Whatever depends on the time alone (modulations) or on the condition alone (keys and values) is computed once here.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.latents import LatentFlow
+from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
+from models.sparse import SparseTensor, VoxelGrid
+from models.structure import StructureFlow
+
+Condition = Float[Tensor, "objects condition cond_channels"]
+
+
+class VelocityField(Protocol):
+    """Velocities at the steps of one schedule, under one of `num_images` conditions."""
+
+    @property
+    def num_images(self) -> int: ...
+
+    def conditional(self, x: Float[Tensor, "*state"], step: int, image: int) -> Float[Tensor, "*state"]: ...
+
+    def guided(
+        self, x: Float[Tensor, "*state"], step: int, image: int
+    ) -> tuple[Float[Tensor, "*state"], Float[Tensor, "*state"]]:
+        """The conditional and the unconditional velocity."""
+        ...
+
+
+class StructureField:
+    """A structure flow under a condition per image; the state is [objects, channels, R, R, R]."""
+
+    def __init__(self, flow: StructureFlow, images: Sequence[Condition], settings: SamplerSettings) -> None:
+        self._flow = flow
+        self._modulations = flow.modulations(_model_times(settings, images[0].device))
+        self._contexts = [flow.contexts(cond) for cond in images]
+
+    @property
+    def num_images(self) -> int:
+        return len(self._contexts)
+
+    def conditional(self, x: Tensor, step: int, image: int) -> Tensor:
+        return self._flow.velocity(x, _at(self._modulations, step), self._contexts[image])
+
+    def guided(self, x: Tensor, step: int, image: int) -> tuple[Tensor, Tensor]:
+        conditional, unconditional = self.conditional(torch.cat([x, x]), step, image).chunk(2)
+        return conditional, unconditional
+
+
+class LatentField:
+    """A latent flow on a grid under a condition per image; the state is [voxels, channels]."""
+
+    def __init__(
+        self, flow: LatentFlow, grid: VoxelGrid, images: Sequence[Condition], settings: SamplerSettings
+    ) -> None:
+        self._flow = flow
+        self._grid = grid
+        self._modulations = flow.modulations(_model_times(settings, grid.device))
+        self._contexts = [flow.contexts(cond, grid) for cond in images]
+
+    @property
+    def num_images(self) -> int:
+        return len(self._contexts)
+
+    def conditional(self, x: Tensor, step: int, image: int) -> Tensor:
+        return self._velocity(SparseTensor(grid=self._grid, feats=x), step, image)
+
+    def guided(self, x: Tensor, step: int, image: int) -> tuple[Tensor, Tensor]:
+        twice = SparseTensor(grid=self._grid.repeated(2), feats=torch.cat([x, x]))
+        conditional, unconditional = self._velocity(twice, step, image).chunk(2)
+        return conditional, unconditional
+
+    def _velocity(self, x: SparseTensor, step: int, image: int) -> Tensor:
+        return self._flow.velocity(x, _at(self._modulations, step), self._contexts[image]).feats
+
+
+def _model_times(settings: SamplerSettings, device: torch.device) -> Tensor:
+    return torch.tensor([TIME_SCALE * step.time for step in schedule(settings)], device=device)
+
+
+def _at(modulations: Sequence[Tensor], step: int) -> list[Tensor]:
+    """One step's modulations, a single row each: all objects share the time."""
+    return [modulation[step : step + 1] for modulation in modulations]

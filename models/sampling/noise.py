@@ -1,0 +1,30 @@
+"""Noise that belongs to a request: drawn on the CPU from the request's own seed.
+
+So a result depends on neither its batch mates nor the device. One generator serves a request through all stages.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def request_generator(seed: int) -> torch.Generator:
+    """The generator of one request."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def stacked_noise(
+    generators: Sequence[torch.Generator], shape: Sequence[int], device: torch.device
+) -> Float[Tensor, "requests *shape"]:
+    """Standard normal noise of one shape, one item a request."""
+    return torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]).to(device)
+
+
+def voxel_noise(
+    generators: Sequence[torch.Generator], counts: Sequence[int], channels: int, device: torch.device
+) -> Float[Tensor, "voxels channels"]:
+    """Standard normal noise on each request's voxels."""
+    draws = zip(generators, counts, strict=True)
+    return torch.cat([torch.randn(n, channels, generator=generator) for generator, n in draws]).to(device)
