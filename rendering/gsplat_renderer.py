@@ -1,7 +1,7 @@
 """Splat renderer for CUDA: gsplat's rasteriser with its defaults, which are the validator's.
 
-Importing gsplat compiles its CUDA extension unless a build for this torch and card exists; images that serve bring
-one along.
+Importing gsplat compiles its CUDA extension unless a build for this torch and card exists; images that serve
+bring one along.
 """
 
 from collections.abc import Sequence

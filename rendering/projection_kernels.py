@@ -4,8 +4,8 @@ The maths is that of gsplat's classic mode. Arithmetic is float64, storage float
 serial function: parallelism comes from calling it on several threads for different views, so a result never
 depends on the number of threads.
 
-A projected splat is one row of `NUM_FIELDS` float32 values: x, y (pixels), conic xx, xy, yy (the inverse of the
-covariance), opacity, r, g, b, first and end column, first and end row.
+A projected splat is one row of `NUM_FIELDS` float32 values: x, y (pixels), conic xx, xy, yy (the inverse of
+the covariance), opacity, r, g, b, first and end column, first and end row.
 """
 
 import math
@@ -19,6 +19,7 @@ NUM_FIELDS = 13
 ALPHA_THRESHOLD = 1.0 / 255.0  # contributions below it are dropped
 MAX_EXTENT = 3.33  # standard deviations after which a splat is cut off
 NEAR_PLANE, FAR_PLANE = 0.01, 1e10
+HUGE = 1e30  # no sane value exceeds it, and neither a NaN nor infinity is below it
 VIEW_MARGIN = (
     0.15  # of the image: how far outside it the projection is linearised before the point is clamped
 )
@@ -95,7 +96,9 @@ def project(
         opacity = float(opacities[i])
         px, py, pz = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
         z = view[2, 0] * px + view[2, 1] * py + view[2, 2] * pz + view[2, 3]
-        if not (opacity >= ALPHA_THRESHOLD and z > NEAR_PLANE and z < FAR_PLANE):
+        in_depth_range = z > NEAR_PLANE and z < FAR_PLANE
+        finite = abs(opacity) + abs(colors[i, 0]) + abs(colors[i, 1]) + abs(colors[i, 2]) < HUGE
+        if not (opacity >= ALPHA_THRESHOLD and in_depth_range and finite):
             continue
         x = view[0, 0] * px + view[0, 1] * py + view[0, 2] * pz + view[0, 3]
         y = view[1, 0] * px + view[1, 1] * py + view[1, 2] * pz + view[1, 3]
@@ -116,7 +119,7 @@ def project(
         det = xx * yy - xy * xy
         if antialiased:
             opacity *= math.sqrt(max(0.0, det_sharp / det))
-        if not (det > 0.0 and det < 1e30 and opacity >= ALPHA_THRESHOLD):
+        if not (det > 0.0 and det < HUGE and opacity >= ALPHA_THRESHOLD):
             continue
         extent = min(MAX_EXTENT, math.sqrt(2.0 * math.log(opacity / ALPHA_THRESHOLD)))
         reach_x, reach_y = math.ceil(extent * math.sqrt(xx)), math.ceil(extent * math.sqrt(yy))
