@@ -1,0 +1,90 @@
+"""Training of the autoencoder: pictures in, sharp pictures out, latents near a unit normal."""
+
+import logging
+import time
+
+import torch
+from diffusers import AutoencoderKL
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from training.schedule import Budget, set_learning_rate
+
+logger = logging.getLogger(__name__)
+LEARNING_RATE = 1.5e-3
+EDGE_WEIGHT = 1.0
+KL_WEIGHT = 1e-4
+LOG_EVERY = 200
+
+
+def to_network(pictures: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """Stored pictures as the network's input, -1 to 1."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def edges(pictures: Float[Tensor, "batch 3 height width"]) -> tuple[Tensor, Tensor]:
+    """Differences between neighbours down and across."""
+    return pictures.diff(dim=2), pictures.diff(dim=3)
+
+
+def reconstruction_loss(output: Float[Tensor, "batch 3 h w"], target: Float[Tensor, "batch 3 h w"]) -> Tensor:
+    """Absolute error of values and of edges: blurred edges cost as much as wrong colours."""
+    loss = (output - target).abs().mean()
+    for ours, theirs in zip(edges(output), edges(target), strict=True):
+        loss = loss + EDGE_WEIGHT * (ours - theirs).abs().mean()
+    return loss
+
+
+def train_autoencoder(
+    vae: AutoencoderKL, bank: UInt8[Tensor, "pictures height width 3"], budget: Budget, *, batch: int
+) -> None:
+    """Trains in place until the budget is spent."""
+    device = bank.device
+    vae.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
+    step, started = 0, time.perf_counter()
+    while not budget.spent(step):
+        set_learning_rate(optimizer, LEARNING_RATE, budget.progress(step), step)
+        pictures = to_network(bank[torch.randint(len(bank), (batch,), device=device)])
+        pictures = torch.where(torch.rand(batch, 1, 1, 1, device=device) < 0.5, pictures.flip(3), pictures)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            posterior = vae.encode(pictures).latent_dist
+            output = vae.decode(posterior.sample()).sample
+        mean, logvar = posterior.mean.float(), posterior.logvar.float()
+        kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
+        fidelity = reconstruction_loss(output.float(), pictures)
+        optimizer.zero_grad(set_to_none=True)
+        (fidelity + KL_WEIGHT * kl).backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        if step % LOG_EVERY == 0:
+            seconds = time.perf_counter() - started
+            logger.info("vae step %d  %.0f s  loss %.4f  kl %.3f", step, seconds, fidelity.item(), kl.item())
+        step += 1
+    vae.eval()
+
+
+@torch.no_grad()
+def encode_bank(
+    vae: AutoencoderKL, bank: UInt8[Tensor, "pictures height width 3"], *, batch: int = 128
+) -> Float[Tensor, "pictures channels h w"]:
+    """Mean latents of all pictures, half precision, not yet scaled."""
+    parts = []
+    for start in range(0, len(bank), batch):
+        with torch.autocast(bank.device.type, dtype=torch.bfloat16):
+            parts.append(vae.encode(to_network(bank[start : start + batch])).latent_dist.mean.half())
+    return torch.cat(parts)
+
+
+def set_latent_scale(vae: AutoencoderKL, latents: Float[Tensor, "pictures channels h w"]) -> None:
+    """Stores the shift and scale after which latents have mean 0 and standard deviation 1."""
+    some = latents[:4096].float()
+    vae.register_to_config(shift_factor=some.mean().item(), scaling_factor=1 / max(some.std().item(), 1e-3))
+
+
+@torch.no_grad()
+def psnr(vae: AutoencoderKL, bank: UInt8[Tensor, "pictures height width 3"]) -> float:
+    """Peak signal-to-noise ratio of reconstructions in dB, at full precision."""
+    pictures = to_network(bank[:64])
+    output = vae.decode(vae.encode(pictures).latent_dist.mean).sample
+    return float(10 * torch.log10(4 / (output - pictures).square().mean()))

@@ -1,0 +1,165 @@
+"""An endless supply of captions for a spec, in the ways in which people word short prompts.
+
+Wording varies: word order ("pink bicycle", "bicycle, pink", "bicycle in pink"), synonyms of kind and colour, materials
+as colours, adjectives and tails without visual effect, parts ("with yellow legs", "and black wheels"), articles,
+case and a final full stop. What is drawn stays what the spec says.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from training.objects.colors import color_named
+from training.objects.kind import Kind
+from training.text.specs import Spec, captioned_parts
+from training.text.unknown_words import UNKNOWN_THINGS
+from training.text.words import ADJECTIVES, DETAILS, MATERIAL_ADJECTIVES, SHADES, TAILS
+
+SYNONYM_SHARE = 0.4
+PLAIN_SHARE = 0.35
+ADJECTIVE_SHARE = 0.45
+TAIL_SHARE = 0.35
+COMPOUND_SHARE = 0.04
+TWO_COLOR_SHARE = 0.2
+
+AFTER_NOUN: tuple[str, ...] = (
+    "{noun}, {color}",
+    "{noun} in {color}",
+    "{noun} {color} in color",
+    "{noun} painted {color}",
+    "{noun} with {color} finish",
+    "{noun} that is {color}",
+    "{noun}, {color} and {adjective}",
+    "{noun} {color} and {adjective}",
+    "{noun} of {color} color",
+)
+BEFORE_NOUN: tuple[str, ...] = ("{color} {noun}", "{color}-colored {noun}", "{color} colored {noun}")
+PART_FORMS: tuple[str, ...] = (
+    "{thing} with {color} {part}",
+    "{thing} with {color} {part}",
+    "{thing} with {adjective} {color} {part}",
+    "{thing} and {color} {part}",
+    "{thing}, {color} {part}",
+    "{thing} with {part} in {color}",
+    "{thing} with {color}-colored {part}",
+    "{thing} that has {color} {part}",
+    "{thing} featuring {color} {part}",
+    "{thing} having {color} {part}",
+)
+
+
+class CaptionWriter:
+    """Writes captions for specs of the given kinds.
+
+    Two writers with equal generators write equal captions. Colour synonyms that are also a word of some kind ("rose")
+    are never used.
+    """
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self._nouns = {
+            word for kind in kinds for name in (kind.name, *kind.synonyms) for word in name.split()
+        }
+        self._others = tuple(t for t in UNKNOWN_THINGS if not self._nouns.intersection(t.split()))
+
+    def write(self, spec: Spec, rng: np.random.Generator) -> str:
+        """One caption of the spec."""
+        noun = self._noun(spec.kind, rng)
+        if rng.random() < COMPOUND_SHARE:
+            noun = f"{pick(self._others, rng)}{pick((' ', '-shaped ', '-themed '), rng)}{noun}"
+        if self._reads_as_two_colors(spec) and rng.random() < TWO_COLOR_SHARE:
+            first, second = (
+                self._color_word(spec.color or "", rng),
+                self._color_word(spec.part_color or "", rng),
+            )
+            return dress(self._with_tail(f"{first} and {second} {noun}", rng), rng)
+        thing = self._colored(noun, spec.color, rng)
+        if spec.part is not None:
+            assert spec.part_color is not None
+            color = self._color_word(spec.part_color, rng)
+            thing = pick(PART_FORMS, rng).format(
+                thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
+            )
+        thing = self._with_tail(thing, rng)
+        return dress(thing, rng)
+
+    def _reads_as_two_colors(self, spec: Spec) -> bool:
+        """Whether "blue and white robot" describes the spec: its first captioned part has the second colour."""
+        parts = captioned_parts(self._kinds[spec.kind])
+        return spec.color is not None and spec.part is not None and spec.part == parts[0]
+
+    def _noun(self, kind_name: str, rng: np.random.Generator) -> str:
+        kind = self._kinds[kind_name]
+        if kind.synonyms and rng.random() < SYNONYM_SHARE:
+            return pick(kind.synonyms, rng)
+        return kind.name
+
+    def _color_word(self, color: str, rng: np.random.Generator) -> str:
+        synonyms = [s for s in color_named(color).synonyms if not self._nouns.intersection(s.split())]
+        if synonyms and rng.random() < SYNONYM_SHARE:
+            return pick(synonyms, rng)
+        return f"{pick(SHADES, rng)} {color}" if rng.random() < 0.1 else color
+
+    def _colored(self, noun: str, color: str | None, rng: np.random.Generator) -> str:
+        plain = rng.random() < PLAIN_SHARE
+        adjective = pick(ADJECTIVES, rng)
+        if color is None:
+            return noun if plain else self._dull(f"{adjective} {noun}", adjective, noun)
+        word = self._color_word(color, rng)
+        if not plain and rng.random() < 0.3:
+            return pick(AFTER_NOUN, rng).format(noun=noun, color=word, adjective=adjective)
+        if not plain and rng.random() < 0.12:
+            noun = f"{pick(MATERIAL_ADJECTIVES, rng)} {noun}"
+        form = BEFORE_NOUN[0] if plain or rng.random() < 0.8 else pick(BEFORE_NOUN, rng)
+        thing = form.format(noun=noun, color=word)
+        if plain or rng.random() >= ADJECTIVE_SHARE:
+            return thing
+        if rng.random() < 0.3 and form == BEFORE_NOUN[0]:
+            joint = pick((" ", " and ", ", "), rng)
+            return f"{word}{joint}{adjective} {noun}"
+        return f"{adjective} {thing}"
+
+    def _dull(self, thing: str, adjective: str, noun: str) -> str:
+        """`thing`, unless its adjective reads as a colour (an uncoloured caption must name none)."""
+        return noun if adjective in ("rusty", "metallic") else thing
+
+    def _with_tail(self, thing: str, rng: np.random.Generator) -> str:
+        if rng.random() >= TAIL_SHARE:
+            return thing
+        roll = rng.random()
+        if roll < 0.45:
+            return f"{thing} {pick(('with', 'with', 'and', 'featuring'), rng)} {detail(rng)}"
+        if roll < 0.65:
+            ending = pick(("", "", " design", " pattern", " motif", " print", " accents"), rng)
+            return f"{thing} with {pick(self._others, rng)}{ending}"
+        return f"{thing}{pick((' ', ', '), rng)}{pick(TAILS, rng)}"
+
+
+def pick(options: Sequence[str], rng: np.random.Generator) -> str:
+    """One of the options."""
+    return options[int(rng.integers(len(options)))]
+
+
+def detail(rng: np.random.Generator) -> str:
+    """Something a prompt adds and we do not draw: "floral engraving", "dragon motif"."""
+    words = pick(DETAILS, rng)
+    return f"{pick(ADJECTIVES, rng)} {words}" if rng.random() < 0.5 else words
+
+
+def dress(text: str, rng: np.random.Generator) -> str:
+    """Articles, lead-ins, case and punctuation, each rarely."""
+    roll = rng.random()
+    if roll < 0.12:
+        text = f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
+    elif roll < 0.15:
+        text = f"the {text}"
+    elif roll < 0.18:
+        text = pick(("a 3d model of a ", "a picture of a ", "one "), rng) + text
+    roll = rng.random()
+    if roll < 0.06:
+        text = text[0].upper() + text[1:]
+    elif roll < 0.08:
+        text = text.title()
+    elif roll < 0.09:
+        text = text.upper()
+    return f"{text}." if rng.random() < 0.04 else text

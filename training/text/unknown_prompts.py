@@ -1,0 +1,135 @@
+"""Endless prompts about things that the embedded family does not know, and which prompts name a known kind."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.objects.colors import COLORS
+from training.objects.kind import Kind
+from training.text.captions import detail, dress, pick
+from training.text.unknown_words import UNKNOWN_THINGS
+from training.text.words import ADJECTIVES, TAILS
+
+HEAD_END = re.compile(
+    r"\b(?:with|in|on|of|for|at|from|and|by|holding|wearing|made|covered|has|having|featuring|that|under|near|shaped|"
+    r"wrapped|painted|perched|floating|disguised|resembling|like)\b|[,.;:(]"
+)
+PREFIXES: tuple[str, ...] = (
+    "pair of",
+    "set of",
+    "pile of",
+    "bunch of",
+    "cluster of",
+    "stack of",
+    "piece of",
+    "jar of",
+)
+SYLLABLES: tuple[str, ...] = (
+    "ba", "bro", "ca", "cor", "da", "del", "dra", "el", "fa", "fen", "ga", "gri", "ha", "hol", "in", "ja", "ka", "kel",
+    "la", "lin", "ma", "mor", "na", "no", "or", "pa", "pin", "qua", "ra", "rik", "sa", "sto", "ta", "tor", "u", "va",
+    "ver", "wa", "wen", "xi", "ya", "zu", "ble", "ter", "ton", "ling", "mite", "ster", "der", "ca", "chi", "lo", "ra",
+)  # fmt: skip
+GARBAGE: tuple[str, ...] = (
+    "42", "null", "undefined", "hello world", "test", "lorem ipsum", "asdf", "the quick brown fox", "{}", "???",
+    "something", "nothing", "an object", "a thing", "it", "love", "music", "time", "freedom", "mathematics", "blue",
+    "red and yellow", "shiny", "very large", "object with stripes", "thing with wheels", "item", "prompt", "none",
+)  # fmt: skip
+
+
+def stem(word: str) -> str:
+    """A noun without its plural ending, good enough to compare nouns."""
+    for ending, instead in (
+        ("ves", "f"),
+        ("ies", "y"),
+        ("xes", "x"),
+        ("ches", "ch"),
+        ("shes", "sh"),
+        ("ss", "ss"),
+    ):
+        if word.endswith(ending):
+            return word.removesuffix(ending) + instead
+    return word.removesuffix("s")
+
+
+def words_of(text: str) -> list[str]:
+    """Stemmed lower-case words, hyphens split."""
+    return [stem(word) for word in re.findall(r"[a-z0-9]+", text.lower())]
+
+
+def nouns_of(kinds: Sequence[Kind]) -> dict[str, str]:
+    """Every name and synonym, stemmed ("bus stop" -> "bus stop"), with the kind it means."""
+    return {" ".join(words_of(noun)): kind.name for kind in kinds for noun in (kind.name, *kind.synonyms)}
+
+
+def mentioned_kinds(prompt: str, kinds: Sequence[Kind]) -> set[str]:
+    """Kinds whose name or a synonym occurs anywhere in the prompt."""
+    text = f" {' '.join(words_of(prompt))} "
+    return {kind for noun, kind in nouns_of(kinds).items() if f" {noun} " in text}
+
+
+def named_kind(prompt: str, kinds: Sequence[Kind]) -> str | None:
+    """The kind that the prompt's head noun is, or None.
+
+    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words.
+    """
+    head = f" {' '.join(words_of(HEAD_END.split(prompt.lower().strip(), maxsplit=1)[0]))}"
+    matches = [noun for noun in nouns_of(kinds) if head.endswith(f" {noun}")]
+    return nouns_of(kinds)[max(matches, key=len)] if matches else None
+
+
+class UnknownPromptWriter:
+    """Writes prompts whose head noun is no known kind; other words may be anything, known kinds included."""
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self._colors = [word for color in COLORS for word in (color.name, *color.synonyms)]
+        self._known = [noun for kind in kinds for noun in (kind.name, *kind.synonyms)]
+        known_heads = {words_of(noun)[-1] for noun in self._known}
+        self.things = tuple(thing for thing in UNKNOWN_THINGS if not mentioned_kinds(thing, kinds))
+        self._heads = known_heads
+
+    def write(self, rng: np.random.Generator) -> str:
+        """One prompt."""
+        roll = rng.random()
+        if roll < 0.02:
+            return pick(GARBAGE, rng)
+        thing = self._thing(rng)
+        if roll < 0.10 and self._known:
+            joint = pick(("", "-shaped", "-print", "-themed"), rng)
+            thing = f"{pick(self._known, rng)}{joint} {thing}"
+        elif roll < 0.16:
+            thing = f"{pick(PREFIXES, rng)} {thing}s"
+        elif roll < 0.22:
+            thing = f"{self._thing(rng)} {thing}"
+        return dress(self._with_tail(self._described(thing, rng), rng), rng)
+
+    def _thing(self, rng: np.random.Generator) -> str:
+        if rng.random() < 0.15:
+            word = "".join(pick(SYLLABLES, rng) for _ in range(int(rng.integers(2, 5))))
+            return word if stem(word) not in self._heads else f"{word}ix"
+        return pick(self.things, rng)
+
+    def _described(self, thing: str, rng: np.random.Generator) -> str:
+        roll = rng.random()
+        color, adjective = pick(self._colors, rng), pick(ADJECTIVES, rng)
+        if roll < 0.2:
+            return thing
+        if roll < 0.55:
+            return f"{color} {thing}"
+        if roll < 0.7:
+            return f"{adjective} {thing}"
+        if roll < 0.85:
+            return f"{adjective} {color} {thing}"
+        return f"{color} and {pick(self._colors, rng)} {thing}" if roll < 0.93 else f"{thing}, {color}"
+
+    def _with_tail(self, text: str, rng: np.random.Generator) -> str:
+        roll = rng.random()
+        if roll < 0.45:
+            return text
+        if roll < 0.6:
+            return f"{text} with {pick(self._colors, rng)} {pick(self.things, rng)}"
+        if roll < 0.7 and self._known:
+            return f"{text} {pick(('with', 'on', 'and', 'shaped like', 'next to'), rng)} {pick(self._known, rng)}"
+        if roll < 0.85:
+            return f"{text} with {detail(rng)}"
+        return f"{text} {pick(TAILS, rng)}"
