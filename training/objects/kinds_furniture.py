@@ -257,7 +257,7 @@ STOOL = Kind(
 )
 BOOKSHELF = Kind(
     name="bookshelf",
-    synonyms=("bookcase", "book shelf", "bookshelves", "shelf"),
+    synonyms=("bookcase", "book shelf", "bookshelves"),
     default_color="brown",
     build=build_bookshelf,
     parts=(

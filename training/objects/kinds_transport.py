@@ -91,11 +91,13 @@ def build_tractor(b: Builder) -> None:
         for x, lean in ((-0.4, 0.03), (-0.02, -0.03)):
             b.rod("cab", (x, side * 0.14, rear + 0.12), (x + lean, side * 0.14, top), 0.022)
         b.rod("details", (axle_front, 0, front), (axle_front, side * track, front), 0.035)
+        b.rod("details", (axle_rear, 0, rear), (axle_rear, side * track, rear), 0.05)
     b.box("cab", (0.46, 0.36, 0.05), at=(-0.2, 0, top), radius=0.024)
     b.box("details", (0.15, 0.17, 0.06), at=(-0.24, 0, rear + 0.17), radius=0.025)
     b.box("details", (0.05, 0.17, 0.19), at=(-0.31, 0, rear + 0.25), rotate=(0, -10, 0), radius=0.02)
     b.rod("details", (-0.01, 0, hood - 0.05), (-0.08, 0, hood + 0.06), 0.016)
-    b.torus("details", 0.065, 0.015, at=(-0.08, 0, hood + 0.06), rotate=(0, -40, 0))
+    b.torus("details", 0.065, 0.018, at=(-0.08, 0, hood + 0.06), rotate=(0, -40, 0))
+    b.rod("details", (-0.08, -0.065, hood + 0.06), (-0.08, 0.065, hood + 0.06), 0.014)
     b.rod("exhaust", (0.24, 0, hood - 0.02), (0.24, 0, hood + 0.2), 0.022)
     b.cylinder("exhaust", 0.035, 0.09, at=(0.24, 0, hood + 0.1), tone=0.8)
 
@@ -277,7 +279,7 @@ TRACTOR = Kind(
 )
 AIRPLANE = Kind(
     name="airplane",
-    synonyms=("aeroplane", "plane", "jet plane", "private jet", "airliner", "aircraft"),
+    synonyms=("aeroplane", "plane", "jet plane", "private jet", "airliner"),
     default_color="white",
     build=build_airplane,
     parts=(
@@ -304,7 +306,7 @@ ROCKET = Kind(
 )
 SAILBOAT = Kind(
     name="sailboat",
-    synonyms=("sailing boat", "yacht", "sail boat", "sailing ship"),
+    synonyms=("sailing boat", "yacht", "sail boat"),
     default_color="red",
     build=build_sailboat,
     parts=(

@@ -93,7 +93,7 @@ def build_car(b: Builder) -> None:
             at=(-half + 0.012, side * 0.34 * width, belt - 0.09),
             radius=0.012,
         )
-        b.ellipsoid("body", (0.03, 0.035, 0.028), at=(0.3 * half, side * (width / 2 + 0.012), belt + 0.02))
+        b.ellipsoid("body", (0.03, 0.035, 0.028), at=(0.3 * half, side * (width / 2 - 0.008), belt + 0.02))
         b.box(
             "bumpers",
             (0.06, 0.02, 0.022),
@@ -149,7 +149,7 @@ def build_truck(b: Builder) -> None:
             at=(back + 0.08, side * (width / 2 - 0.004), belt - 0.06),
             radius=0.008,
         )
-        b.ellipsoid("body", (0.025, 0.03, 0.045), at=(back + 0.25, side * (width / 2 + 0.01), belt + 0.05))
+        b.ellipsoid("body", (0.025, 0.03, 0.045), at=(back + 0.25, side * (width / 2 - 0.005), belt + 0.05))
     fender(b, "body", axle, radius, radius + 0.04, width + 0.03)
     for x in (-axle, axle):
         for side in SIDES:
@@ -201,20 +201,9 @@ def build_bus(b: Builder) -> None:
             ],
             [0.011, 0.011, 0.022],
         )
-        b.box(
-            "windows",
-            (0.03, 0.44 * width, 0.17),
-            at=(side * (half - 0.008), side * 0.0, glass - 0.01),
-            radius=0.014,
-            tone=GLASS_TONE,
-        )
-    b.box(
-        "windows",
-        (0.03, width - 0.09, 0.17),
-        at=(half - 0.006, 0, glass - 0.01),
-        radius=0.014,
-        tone=GLASS_TONE,
-    )
+    for end, wide in ((1, width - 0.09), (-1, 0.5 * width)):
+        at = (end * (half - 0.006), 0.0, glass - 0.01)
+        b.box("windows", (0.03, wide, 0.17), at=at, radius=0.014, tone=GLASS_TONE)
     for x in (-0.04, 0.04):
         b.box(
             "windows",
