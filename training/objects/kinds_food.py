@@ -50,11 +50,8 @@ APPLE = Kind(
     synonyms=("red delicious", "granny smith", "granny smith apple"),
     default_color="red",
     build=build_apple,
-    parts=(
-        Part(name="body"),
-        Part(name="stem", color="brown", captioned=True),
-        Part(name="leaf", color="green", captioned=True),
-    ),
+    parts=(Part(name="body"), Part(name="stem", color="brown", captioned=True),
+           Part(name="leaf", color="green", captioned=True)),
 )
 
 
@@ -108,14 +105,11 @@ def _add_pumpkin_leaf(b: Builder, top: float) -> None:
 
 PUMPKIN = Kind(
     name="pumpkin",
-    synonyms=("squash", "gourd", "halloween pumpkin"),
+    synonyms=("halloween pumpkin",),
     default_color="orange",
     build=build_pumpkin,
-    parts=(
-        Part(name="body"),
-        Part(name="stem", color="green", captioned=True),
-        Part(name="leaf", color="green", captioned=True),
-    ),
+    parts=(Part(name="body"), Part(name="stem", color="green", captioned=True),
+           Part(name="leaf", color="green", captioned=True)),
 )
 
 
@@ -150,11 +144,8 @@ BANANA = Kind(
     synonyms=("plantain", "banana fruit"),
     default_color="yellow",
     build=build_banana,
-    parts=(
-        Part(name="body"),
-        Part(name="stem", color="brown", captioned=True),
-        Part(name="tip", color="black", captioned=True),
-    ),
+    parts=(Part(name="body"), Part(name="stem", color="brown", captioned=True),
+           Part(name="tip", color="black", captioned=True)),
 )
 
 
