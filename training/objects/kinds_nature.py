@@ -41,7 +41,9 @@ def build_tree(b: Builder) -> None:
 TREE = Kind(
     name="tree",
     synonyms=("oak tree", "maple tree", "leafy tree", "deciduous tree", "birch tree", "elm tree", "ash tree",
-              "shade tree", "apple tree", "willow tree", "cherry tree", "bonsai tree"),
+              "shade tree", "apple tree", "willow tree", "cherry tree", "bonsai tree", "magnolia tree",
+              "olive tree", "baobab tree", "acacia tree", "dogwood tree", "eucalyptus tree", "sycamore tree",
+              "rubber tree", "fig tree", "poplar tree", "ginkgo tree", "sequoia tree"),
     default_color="green",
     build=build_tree,
     parts=(Part(name="leaves"), Part(name="trunk", color="brown", captioned=True)),
