@@ -142,10 +142,12 @@ def paint_bank(
     size: int,
     compose: Callable[[Tensor], Tensor],
     device: torch.device,
+    out_size: int | None = None,
     chunk: int = 64,
 ) -> UInt8[Tensor, "scenes height width 3"]:
-    """Pictures of all scenes, on the device."""
-    bank = torch.empty(len(scenes), size, size, 3, dtype=torch.uint8, device=device)
+    """Pictures of all scenes, on the device; `out_size` is their side when `compose` changes it."""
+    side = out_size or size
+    bank = torch.empty(len(scenes), side, side, 3, dtype=torch.uint8, device=device)
     for start in range(0, len(scenes), chunk):
         some = slice(start, start + chunk)
         rgba = painter.paint(
