@@ -67,7 +67,7 @@ def cabin(
 
 def build_car(b: Builder) -> None:
     length, width = b.vary(1.0, 0.05), b.vary(0.47, 0.06)
-    radius, belt, top = b.vary(0.115, 0.06), b.vary(0.28, 0.05), b.vary(0.46, 0.05)
+    radius, belt, top = b.vary(0.13, 0.06), b.vary(0.3, 0.05), b.vary(0.5, 0.05)
     half, axle = length / 2, 0.3 * length
     b.box("body", (length, width, belt - 0.07), at=(0, 0, 0.07 + (belt - 0.07) / 2), radius=0.075)
     b.box("body", (length * 0.72, width - 0.05, 0.06), at=(-0.05, 0, belt - 0.015), radius=0.03)
@@ -166,8 +166,8 @@ def build_truck(b: Builder) -> None:
 
 
 def build_bus(b: Builder) -> None:
-    length, width, top = b.vary(1.04, 0.04), b.vary(0.36, 0.06), b.vary(0.47, 0.06)
-    radius, half, floor = b.vary(0.095, 0.05), length / 2, 0.075
+    length, width, top = b.vary(1.02, 0.04), b.vary(0.41, 0.06), b.vary(0.52, 0.06)
+    radius, half, floor = b.vary(0.11, 0.05), length / 2, 0.085
     side_y = width / 2
     b.box("body", (length, width, top - floor), at=(0, 0, (top + floor) / 2), radius=0.05)
     b.box("roof", (length - 0.05, width - 0.04, 0.07), at=(0, 0, top - 0.01), radius=0.03)
