@@ -1,6 +1,6 @@
 """TRELLIS from condition tokens on: structure, latents and splats of a batch of objects.
 
-    cond -> structure flow -> structure decoder -> voxels -> latent flow -> latents -> Gaussian decoder -> splats
+    cond -> structure flow -> decoder -> voxels -> latent flow -> latents -> Gaussian decoder -> splats
 
 The space is TRELLIS's own: cube [-0.5, 0.5]^3, z up, the object's front faces -y.
 """
@@ -50,8 +50,8 @@ class ConditionTo3D:
     structure_decoder: StructureDecoder
     latent_flow: LatentFlow
     gaussian_decoder: GaussianDecoder
-    latent_mean: Float[Tensor, "channels"]
-    latent_std: Float[Tensor, "channels"]
+    latent_mean: Float[Tensor, " channels"]
+    latent_std: Float[Tensor, " channels"]
     defaults: StageSettings
 
     @classmethod

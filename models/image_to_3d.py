@@ -63,8 +63,10 @@ class ImageTo3D:
         Args:
             folder: Holds pipeline.json and ckpts/.
             device: Where to.
-            dtype: Precision of the transformers' and convolutions' torso; all else, the image encoder too, is fp32.
-            image_encoder: Folder of the image encoder in transformers' layout; by default `folder/image_cond_model`.
+            dtype: Precision of the transformers' and convolutions' torso; all else, the image encoder
+                too, is fp32.
+            image_encoder: Folder of the image encoder in transformers' layout; by default
+                `folder/image_cond_model`.
 
         Raises:
             WeightsError: A part is missing or does not fit its config.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from models.layers import FINAL_EPS, layer_norm
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
+
+SquareImage = UInt8[np.ndarray, "size size 3"]
 
 
 class ImageEncoder(nn.Module):
@@ -34,25 +37,23 @@ class ImageEncoder(nn.Module):
         """
         if not (folder / "config.json").is_file():
             raise WeightsError(f"no image encoder in {folder}: config.json is missing")
-        model, report = Dinov2WithRegistersModel.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, output_loading_info=True
-        )
-        _check_report(report, str(folder))
-        return cls(model.eval().requires_grad_(False).to(device))
+        model = _load_strictly(str(folder), folder, dtype=dtype, local_files_only=True)
+        nn.Module.to(model, device)
+        return cls(model)
 
     @classmethod
     def from_state(cls, config: Dinov2WithRegistersConfig, state: Mapping[str, Tensor]) -> "ImageEncoder":
         """Takes tensors under the names of the published transformers file, frozen, fp32 on the CPU."""
-        model, report = Dinov2WithRegistersModel.from_pretrained(
-            None, config=config, state_dict=dict(state), dtype=torch.float32, output_loading_info=True
+        return cls(
+            _load_strictly(
+                "the given tensors", None, config=config, state_dict=dict(state), dtype=torch.float32
+            )
         )
-        _check_report(report, "the given tensors")
-        return cls(model.eval().requires_grad_(False))
 
     @property
     def image_size(self) -> int:
         """Side in pixels for which position embeddings exist."""
-        return int(self.model.config.image_size)
+        return cast(int, self.model.config.image_size)
 
     def forward(self, pixels: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch tokens channels"]:
         """Tokens of normalised pixels (see `to_pixels`), in fp32."""
@@ -60,17 +61,23 @@ class ImageEncoder(nn.Module):
         tokens: Tensor = self.model.encoder(embedded).last_hidden_state  # before model.layernorm
         return layer_norm(tokens.float(), FINAL_EPS)
 
-    def to_pixels(
-        self, images: Sequence[UInt8[np.ndarray, "size size 3"]]
-    ) -> Float[Tensor, "batch 3 size size"]:
+    def to_pixels(self, images: Sequence[SquareImage]) -> Float[Tensor, "batch 3 size size"]:
         """Normalises images of the encoder's size, on its device."""
-        weight = self.model.embeddings.patch_embeddings.projection.weight
-        stacked = torch.from_numpy(np.stack(images)).to(weight.device)
-        mean, std = (torch.tensor(values, device=weight.device) for values in (PIXEL_MEAN, PIXEL_STD))
-        return ((stacked.float() / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+        return normalized_pixels(images).to(self.model.layernorm.weight.device)
 
 
-def _check_report(report: Mapping[str, object], origin: str) -> None:
+def normalized_pixels(images: Sequence[SquareImage]) -> Float[Tensor, "batch 3 size size"]:
+    """Standardises 8-bit images with ImageNet's statistics."""
+    stacked = torch.from_numpy(np.stack(images)).float() / 255
+    return ((stacked - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)).permute(0, 3, 1, 2).contiguous()
+
+
+def _load_strictly(origin: str, source: Path | None, **options: Any) -> Dinov2WithRegistersModel:
+    """transformers' loader, which translates old names; what it reports as not fitting is an error here."""
+    loaded: Any = Dinov2WithRegistersModel.from_pretrained(source, output_loading_info=True, **options)
+    model, report = loaded
     differences = {key: names for key, names in report.items() if "keys" in key and names}
     if differences:
         raise WeightsError(f"image encoder weights of {origin} do not fit their config: {differences}")
+    frozen: Dinov2WithRegistersModel = model.eval().requires_grad_(False)
+    return frozen

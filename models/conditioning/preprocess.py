@@ -11,7 +11,7 @@ MARGIN = 1.2  # side of the crop over the longest side of the object
 
 
 def crop_to_object(image: UInt8[np.ndarray, "height width 4"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    """Crops an RGBA image (straight alpha) around its opaque part, scales it to `size` and composes it on black.
+    """Crops an RGBA image (straight alpha) around its opaque part, scales it and composes it on black.
 
     Raises:
         EmptyMatteError: No pixel, or a single one, is opaque enough.

@@ -1,7 +1,8 @@
 """Gaussian decoder: structured latents to 3D Gaussians, a fixed number per voxel (TRELLIS, section 3.1).
 
-    trunk -> LN -> Linear(C, 14 n), per voxel: offset 3n | f_dc 3n | scale 3n | rotation 4n | opacity n, slot fastest but for
-    the components ([n, k], k fastest)
+    trunk -> LN -> Linear(C, 14 n), per voxel: offset 3n | f_dc 3n | scale 3n | rotation 4n | opacity n
+
+and inside each part [n, k], k fastest.
 
 World space is TRELLIS's cube [-0.5, 0.5]^3, z up.
 """
@@ -27,7 +28,8 @@ class GaussianParametrization:
     Attributes:
         num_gaussians: Splats a voxel, n.
         voxel_size: Reach of a splat's offset; 1 is the voxel itself.
-        min_scale: Standard deviation below which no splat gets, world units (published: 3d_filter_kernel_size).
+        min_scale: Standard deviation below which no splat gets, world units (published:
+            3d_filter_kernel_size).
         scale_bias: Standard deviation at raw value 0, world units.
         opacity_bias: Opacity at raw value 0.
         perturb_offset: Start the slots at spread-out places in their voxel.
@@ -75,15 +77,16 @@ class GaussianDecoder(LatentDecoder):
 
     def to_gaussians(self, raw: Float[Tensor, "voxels 14*n"], grid: VoxelGrid) -> list[Gaussians]:
         """One set of splats per object, voxel by voxel."""
-        voxels = zip(raw.split(grid.counts), grid.coords[:, 1:].split(grid.counts), strict=True)
-        return [self.splats(object_raw, coords) for object_raw, coords in voxels]
+        raws, coords = torch.split(raw, grid.counts), torch.split(grid.coords[:, 1:], grid.counts)
+        return [self.splats(*voxels) for voxels in zip(raws, coords, strict=True)]
 
     def splats(self, raw: Float[Tensor, "voxels 14*n"], coords: Float[Tensor, "voxels 3"]) -> Gaussians:
         """Splats of the voxels at `coords` (x, y, z), differentiable in `raw`."""
         p, resolution = self.config.gaussians, self.config.trunk.resolution
         n = p.num_gaussians
+        sizes = [3 * n, 3 * n, 3 * n, 4 * n, n]
         offset, f_dc, scale, rotation, opacity = (
-            block.unflatten(1, (n, -1)) for block in raw.float().split([3 * n, 3 * n, 3 * n, 4 * n, n], dim=1)
+            part.reshape(len(raw), n, -1) for part in torch.split(raw.float(), sizes, dim=1)
         )
         offset = offset * p.lr_offset + (self.offset_perturbation if p.perturb_offset else 0)
         centre = (coords[:, None] + 0.5) / resolution - 0.5

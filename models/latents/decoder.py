@@ -1,4 +1,4 @@
-"""The trunk that all decoders of structured latents share: shifted-window attention on the occupied voxels."""
+"""The trunk that all decoders of structured latents share: shifted-window attention on occupied voxels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.layers import PlainBlock, voxel_position_embedding
+from models.layers import ModuleList, PlainBlock, voxel_position_embedding
 from models.sparse import Segments, SparseTensor, VoxelGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentDecoderConfig:
-    """Sizes of a trunk. Windows of `window_size` voxels are shifted by half in every other block; `full` has none."""
+    """Sizes of a trunk; windows of `window_size` voxels are shifted by half in every other block."""
 
     resolution: int
     model_channels: int
@@ -34,14 +34,14 @@ class LatentDecoderConfig:
 
 
 class LatentDecoder(nn.Module):
-    """Linear + position -> blocks. Subclasses add their head; the published names have no prefix for the trunk."""
+    """Linear + position -> blocks. Subclasses add a head; published names have no prefix for the trunk."""
 
     def __init__(self, config: LatentDecoderConfig) -> None:
         super().__init__()
         self.trunk_config = config
         width = config.model_channels
         self.input_layer = nn.Linear(config.latent_channels, width)
-        self.blocks = nn.ModuleList(
+        self.blocks = ModuleList(
             PlainBlock(width, config.num_heads, config.mlp_ratio, qk_rms_norm=config.qk_rms_norm)
             for _ in range(config.num_blocks)
         )
@@ -53,7 +53,9 @@ class LatentDecoder(nn.Module):
 
     def trunk(self, x: SparseTensor) -> Float[Tensor, "voxels channels"]:
         """Features in the torso's precision."""
-        h = self.input_layer(x.feats) + voxel_position_embedding(x.grid, self.trunk_config.model_channels)
+        h: Tensor = self.input_layer(x.feats) + voxel_position_embedding(
+            x.grid, self.trunk_config.model_channels
+        )
         h = h.to(self.torso_dtype)
         for block, segments in zip(self.blocks, self._segments(x.grid), strict=True):
             h = block(h, segments)

@@ -7,6 +7,7 @@ feats [N, 8] -> Linear -> residual blocks, x1/2 a level -> + position -> modulat
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,7 @@ from models.layers import (
     FINAL_EPS,
     Context,
     ModulatedBlock,
+    ModuleList,
     TimestepEmbedder,
     layer_norm,
     voxel_position_embedding,
@@ -28,8 +30,8 @@ from models.sparse import SparseTensor, VoxelGrid
 class LatentFlowConfig:
     """Sizes of a latent flow.
 
-    Each entry of `io_block_channels` is one level of down- and upsampling by two, with `num_io_res_blocks` residual
-    blocks each way; their product is the patch size.
+    Each entry of `io_block_channels` is one level of down- and upsampling by two, with `num_io_res_blocks`
+    residual blocks each way; their product is the patch size.
     """
 
     resolution: int
@@ -64,8 +66,8 @@ class LatentFlow(nn.Module):
         levels = [*config.io_block_channels, width]
         self.t_embedder = TimestepEmbedder(width)
         self.input_layer = nn.Linear(config.in_channels, levels[0])
-        self.input_blocks = nn.ModuleList(_input_blocks(config, levels))
-        self.blocks = nn.ModuleList(
+        self.input_blocks = ModuleList(_input_blocks(config, levels))
+        self.blocks = ModuleList(
             ModulatedBlock(
                 width,
                 config.cond_channels,
@@ -76,7 +78,7 @@ class LatentFlow(nn.Module):
             )
             for _ in range(config.num_blocks)
         )
-        self.out_blocks = nn.ModuleList(_out_blocks(config, levels))
+        self.out_blocks = ModuleList(_out_blocks(config, levels))
         self.out_layer = nn.Linear(levels[0], config.out_channels)
 
     @property
@@ -87,13 +89,13 @@ class LatentFlow(nn.Module):
     def forward(
         self,
         x: SparseTensor,
-        t: Float[Tensor, "objects"],
+        t: Float[Tensor, " objects"],
         cond: Float[Tensor, "objects condition cond_channels"],
     ) -> SparseTensor:
         """The velocity at times `t`, on the scale 0 to 1000."""
         return self.velocity(x, self.modulations(t), self.contexts(cond, x.grid))
 
-    def modulations(self, t: Float[Tensor, "times"]) -> list[Float[Tensor, "times modulation"]]:
+    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times modulation"]]:
         """Every block's modulation at the given times, in the order of the data flow."""
         t_emb = self.t_embedder(t).to(self.torso_dtype)
         blocks = (*self.input_blocks, *self.blocks, *self.out_blocks)
@@ -130,7 +132,7 @@ class LatentFlow(nn.Module):
     def _encode(
         self, h: SparseTensor, modulations: Iterator[Tensor]
     ) -> tuple[SparseTensor, list[SparseTensor]]:
-        """Input blocks; the second result holds what each block got (its grid is where to upsample to) and gave."""
+        """Input blocks; the second result holds what went into the first and what each of them gave."""
         skips = [h]
         for block in self.input_blocks:
             h = block(h, next(modulations))
@@ -154,7 +156,7 @@ class LatentFlow(nn.Module):
 
 
 def _input_blocks(config: LatentFlowConfig, levels: Sequence[int]) -> Iterator[SparseResidualBlock]:
-    for width, coarser in zip(levels, levels[1:], strict=False):
+    for width, coarser in pairwise(levels):
         for _ in range(config.num_io_res_blocks - 1):
             yield SparseResidualBlock(width, width, config.model_channels)
         yield SparseResidualBlock(width, coarser, config.model_channels, Resampling.DOWN)
@@ -162,7 +164,7 @@ def _input_blocks(config: LatentFlowConfig, levels: Sequence[int]) -> Iterator[S
 
 def _out_blocks(config: LatentFlowConfig, levels: Sequence[int]) -> Iterator[SparseResidualBlock]:
     factor = 2 if config.use_skip_connection else 1
-    for width, coarser in reversed(list(zip(levels, levels[1:], strict=False))):
+    for width, coarser in reversed(list(pairwise(levels))):
         yield SparseResidualBlock(coarser * factor, width, config.model_channels, Resampling.UP)
         for _ in range(config.num_io_res_blocks - 1):
             yield SparseResidualBlock(width * factor, width, config.model_channels)

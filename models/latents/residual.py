@@ -1,6 +1,7 @@
 """Residual block on sparse voxels, modulated by the time, with an optional change of resolution first.
 
-x' = resample(x);  h = conv(SiLU(LN_affine(x')));  h = conv(SiLU(LN(h) * (1 + scale) + shift));  out = h + skip(x')
+x' = resample(x);  h = conv(SiLU(LN_affine(x')));  h = conv(SiLU(LN(h) * (1 + scale) + shift));  out = h +
+skip(x')
 """
 
 from enum import Enum
@@ -60,7 +61,8 @@ class SparseResidualBlock(nn.Module):
         scale, shift = expand_to_rows(modulation, x.grid.objects).chunk(2, dim=1)
         h = self.conv1(x.replace(F.silu(self.norm1(x.feats))))
         h = self.conv2(h.replace(F.silu(modulate(h.feats, scale, shift))))
-        return h.replace(h.feats + self.skip_connection(x.feats))
+        out: SparseTensor = h.replace(h.feats + self.skip_connection(x.feats))
+        return out
 
     def _resample(self, x: SparseTensor, fine: VoxelGrid | None) -> SparseTensor:
         if self.resampling is Resampling.DOWN:

@@ -3,15 +3,17 @@
 from models.layers.attention import Context, CrossAttention, SelfAttention, attend
 from models.layers.blocks import FeedForward, ModulatedBlock, PlainBlock
 from models.layers.embeddings import TimestepEmbedder, absolute_position_embedding, voxel_position_embedding
+from models.layers.module_list import ModuleList
 from models.layers.norms import FINAL_EPS, LayerNorm, RmsNorm, layer_norm
 
 __all__ = [
+    "FINAL_EPS",
     "Context",
     "CrossAttention",
-    "FINAL_EPS",
     "FeedForward",
     "LayerNorm",
     "ModulatedBlock",
+    "ModuleList",
     "PlainBlock",
     "RmsNorm",
     "SelfAttention",

@@ -1,7 +1,8 @@
 """Multi-head attention inside groups of rows, and from rows to a condition.
 
-Tokens are flat, [tokens, channels]; `Segments` say which rows attend to each other: objects (full attention of a batch
-of different sizes) or windows. The kernel is `scaled_dot_product_attention` on dense buckets of groups.
+Tokens are flat, [tokens, channels]; `Segments` say which rows attend to each other: objects (full attention
+of a batch of different sizes) or windows. The kernel is `scaled_dot_product_attention` on dense buckets of
+groups.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from models.sparse.segments import Segments
 class Context:
     """A condition, projected to one block's keys and values.
 
-    Rows past those of `objects` belong to the unconditional branch. Its condition is all zeros, so all its keys and
-    values are equal and the attention's outcome is the constant W_out b_v + b_out: nothing is computed for it.
+    Rows past those of `objects` belong to the unconditional branch. Its condition is all zeros, so all its
+    keys and values are equal and the attention's outcome is the constant W_out b_v + b_out: nothing is
+    computed for it.
 
     Attributes:
         keys: Projected keys of each conditioned object.
@@ -66,11 +68,11 @@ def attend_to_context(
 
 
 def _grouped(x: Tensor, segments: Segments) -> Tensor:
-    return x.unflatten(0, (segments.num_groups, -1))
+    return x.view(segments.num_groups, -1, *x.shape[1:])
 
 
 def _gather(x: Tensor, rows: Tensor) -> Tensor:
-    return x.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+    return x.index_select(0, rows.flatten()).view(*rows.shape, *x.shape[1:])
 
 
 def _unbucketed(outputs: list[Tensor], segments: Segments) -> Tensor:

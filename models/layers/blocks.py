@@ -68,7 +68,8 @@ class ModulatedBlock(nn.Module):
         shift1, scale1, gate1, shift2, scale2, gate2 = rows.chunk(6, dim=1)
         x = x + gate1 * self.self_attn(modulate(x, scale1, shift1), objects)
         x = x + self.cross_attn(self.norm2(x), context)
-        return x + gate2 * self.mlp(modulate(x, scale2, shift2))
+        out: Tensor = x + gate2 * self.mlp(modulate(x, scale2, shift2))
+        return out
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -88,4 +89,5 @@ class PlainBlock(nn.Module):
         self, x: Float[Tensor, "tokens channels"], segments: Segments
     ) -> Float[Tensor, "tokens channels"]:
         x = x + self.attn(layer_norm(x, BLOCK_EPS), segments)
-        return x + self.mlp(layer_norm(x, BLOCK_EPS))
+        out: Tensor = x + self.mlp(layer_norm(x, BLOCK_EPS))
+        return out

@@ -21,13 +21,13 @@ class TimestepEmbedder(nn.Module):
             nn.Linear(2 * NUM_FREQUENCIES, channels), nn.SiLU(), nn.Linear(channels, channels)
         )
 
-    def forward(self, t: Float[Tensor, "times"]) -> Float[Tensor, "times channels"]:
+    def forward(self, t: Float[Tensor, " times"]) -> Float[Tensor, "times channels"]:
         """Embeds times on the scale 0 to 1000."""
         embedded: Tensor = self.mlp(timestep_sinusoids(t))
         return embedded
 
 
-def timestep_sinusoids(t: Float[Tensor, "times"]) -> Float[Tensor, "times 256"]:
+def timestep_sinusoids(t: Float[Tensor, " times"]) -> Float[Tensor, "times 256"]:
     """[cos(t f), sin(t f)] with 128 frequencies f from 1 down to nearly 1/10000."""
     steps = torch.arange(NUM_FREQUENCIES, dtype=torch.float32, device=t.device)
     angles = t.float()[:, None] * torch.exp(-math.log(MAX_PERIOD) * steps / NUM_FREQUENCIES)

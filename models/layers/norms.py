@@ -18,7 +18,8 @@ class LayerNorm(nn.LayerNorm):
     """Layer norm with parameters over the last axis."""
 
     def forward(self, x: Float[Tensor, "*batch channels"]) -> Float[Tensor, "*batch channels"]:
-        return super().forward(x.float()).to(x.dtype)
+        out: Tensor = super().forward(x.float()).to(x.dtype)
+        return out
 
 
 class RmsNorm(nn.Module):
@@ -30,4 +31,5 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch heads channels"]) -> Float[Tensor, "*batch heads channels"]:
         scale = self.gamma * x.shape[-1] ** 0.5
-        return (F.normalize(x.float(), dim=-1) * scale).to(x.dtype)
+        normalized: Tensor = F.normalize(x.float(), dim=-1) * scale
+        return normalized.to(x.dtype)

@@ -22,7 +22,8 @@ RgbaImage = UInt8[np.ndarray, "height width 4"]
 class MatteCutter:
     """Gives RGB images an alpha channel from ISNet.
 
-    The matte is the network's own sigmoid, not stretched to [0, 1]: stretching would turn an empty image into noise.
+    The matte is the network's own sigmoid, not stretched to [0, 1]: stretching would turn an empty image into
+    noise.
     """
 
     def __init__(self, isnet: Isnet) -> None:
@@ -40,7 +41,7 @@ class MatteCutter:
         config, state = _read_folder(source) if source.is_dir() else _read_published(source)
         build: Callable[[], Isnet] = lambda: Isnet(config)  # noqa: E731
         isnet = assign(build, state, origin=str(source), device=device)
-        return cls(isnet.to(dtype=dtype, memory_format=torch.channels_last))
+        return cls(isnet.to(dtype).to(memory_format=torch.channels_last))
 
     @torch.inference_mode()
     def cut_out(self, images: Sequence[RgbImage]) -> list[RgbaImage | EmptyMatteError]:

@@ -1,6 +1,6 @@
 """ISNet, dichotomous image segmentation (Qin et al. 2022): a U-net whose stages are residual U-blocks (RSU).
 
-    conv_in /2 -> stage1..6, 2x2 max-pools between -> stage5d..1d on concat[upsampled, skip] -> side1..6 -> sigmoid
+    conv_in /2 -> stage1..6, pools between -> stage5d..1d on concat[upsampled, skip] -> side1..6 -> sigmoid
 
 The matte is side1; the other sides only guide training.
 """

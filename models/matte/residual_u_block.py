@@ -47,7 +47,8 @@ class ResidualUBlock(nn.Module):
             if h.shape[2:] != skip.shape[2:]:
                 h = F.interpolate(h, size=skip.shape[2:], mode="bilinear", align_corners=False)
             h = self.get_submodule(f"rebnconv{i}d")(torch.cat([h, skip], dim=1))
-        return h + x
+        out: Tensor = h + x
+        return out
 
 
 class DilatedResidualUBlock(nn.Module):
@@ -73,4 +74,5 @@ class DilatedResidualUBlock(nn.Module):
         h = self.rebnconv3d(torch.cat([h, h3], dim=1))
         h = self.rebnconv2d(torch.cat([h, h2], dim=1))
         h = self.rebnconv1d(torch.cat([h, h1], dim=1))
-        return h + x
+        out: Tensor = h + x
+        return out

@@ -1,6 +1,7 @@
 """Flow models bound to their conditions and times, as samplers see them.
 
-Whatever depends on the time alone (modulations) or on the condition alone (keys and values) is computed once here.
+Whatever depends on the time alone (modulations) or on the condition alone (keys and values) is computed once
+here.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Noise that belongs to a request: drawn on the CPU from the request's own seed.
 
-So a result depends on neither its batch mates nor the device. One generator serves a request through all stages.
+So a result depends on neither its batch mates nor the device. One generator serves a request through all
+stages.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ def request_generator(seed: int) -> torch.Generator:
 
 def stacked_noise(
     generators: Sequence[torch.Generator], shape: Sequence[int], device: torch.device
-) -> Float[Tensor, "requests *shape"]:
+) -> Float[Tensor, "requests ..."]:
     """Standard normal noise of one shape, one item a request."""
     return torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]).to(device)
 

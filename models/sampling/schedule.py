@@ -1,10 +1,11 @@
 """When a sampler evaluates the flow, and where it is guided.
 
-Times run from 1 (noise) to 0 (data): t = linspace(1, 0, steps + 1), then t <- r t / (1 + (r - 1) t) with r = rescale_t,
-which spends more steps near the noise.
+Times run from 1 (noise) to 0 (data): t = linspace(1, 0, steps + 1), then t <- r t / (1 + (r - 1) t) with r =
+rescale_t, which spends more steps near the noise.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -61,5 +62,5 @@ def schedule(settings: SamplerSettings) -> list[Step]:
             next_time=next_time,
             guidance=settings.cfg_strength if low <= time <= high else 0.0,
         )
-        for index, (time, next_time) in enumerate(zip(moments[:-1], moments[1:], strict=True))
+        for index, (time, next_time) in enumerate(pairwise(moments))
     ]

@@ -1,4 +1,4 @@
-"""Submanifold convolution (Graham et al. 2018): outputs exist at the input's voxels only, absent neighbours are zero.
+"""Submanifold convolution (Graham et al. 2018): outputs at the input's voxels, absent neighbours zero.
 
     y[p] = b + sum over taps k of W[:, k] x[p + k - 1],   k in {0, 1, 2}^3
 
@@ -14,7 +14,7 @@ from models.sparse.tensor import SparseTensor
 
 
 class SubmanifoldConvolution(nn.Module):
-    """Weights in the published order [out, kx, ky, kz, in]; tap (kx, ky, kz) reads the voxel at +(kx-1, ky-1, kz-1)."""
+    """Weights have the published order [out, kx, ky, kz, in]; tap (1, 1, 1) reads the voxel itself."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3) -> None:
         super().__init__()
@@ -46,8 +46,8 @@ class _ConvolutionWeights(nn.Module):
 def pointwise_matrix(weight: Float[Tensor, "out 1 1 1 in"]) -> Float[Tensor, "out in"]:
     """The matrix a stored 1x1 weight stands for.
 
-    The published weights were trained with a library that reads the stored [out, in] memory as [in, out] (spconv issue
-    450): not a transposition, a reinterpretation.
+    The published weights were trained with a library that reads the stored [out, in] memory as [in, out]
+    (spconv issue 450): not a transposition, a reinterpretation.
     """
     out_channels, in_channels = weight.shape[0], weight.shape[-1]
     return weight.reshape(in_channels, out_channels).T
@@ -57,7 +57,7 @@ def gathered_convolution(
     feats: Float[Tensor, "voxels in"],
     neighbours: Int[Tensor, "voxels 27"],
     weight: Float[Tensor, "out 3 3 3 in"],
-    bias: Float[Tensor, "out"],
+    bias: Float[Tensor, " out"],
 ) -> Float[Tensor, "voxels out"]:
     """3x3x3 submanifold convolution over a neighbour table whose absent entries name the row past the end."""
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])

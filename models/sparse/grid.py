@@ -1,7 +1,7 @@
 """Where the voxels of a batch are, and everything that depends on nothing else.
 
-Neighbour tables, attention windows and the coarser grid are built at first use and kept, so that all layers and all
-sampling steps of one object share them. A grid is never changed after its construction.
+Neighbour tables, attention windows and the coarser grid are built at first use and kept, so that all layers
+and all sampling steps of one object share them. A grid is never changed after its construction.
 """
 
 from collections.abc import Callable, Hashable
@@ -25,28 +25,30 @@ class Downsampling:
     Attributes:
         coarse: Occupied coarse voxels in lexicographic (b, x, y, z) order.
         parent: Coarse row of each fine voxel.
-        children: Fine rows of each coarse voxel, filled up with the number of fine voxels (a row past the end).
+        children: Fine rows of each coarse voxel, filled up with the number of fine voxels (a row past the
+            end).
         num_children: How many of the eight there are.
     """
 
     coarse: "VoxelGrid"
-    parent: Int[Tensor, "fine"]
+    parent: Int[Tensor, " fine"]
     children: Int[Tensor, "coarse eight"]
-    num_children: Int[Tensor, "coarse"]
+    num_children: Int[Tensor, " coarse"]
 
 
 class VoxelGrid:
     """Integer voxel coordinates of a batch of objects.
 
-    Rows of one object are contiguous and objects come in ascending order; inside an object any order will do and is
-    kept. Every object has at least one voxel.
+    Rows of one object are contiguous and objects come in ascending order; inside an object any order will do
+    and is kept. Every object has at least one voxel.
     """
 
     def __init__(self, coords: Int[Tensor, "voxels 4"]) -> None:
         """Takes (batch, x, y, z) rows, without duplicates.
 
         Raises:
-            ValueError: The rows are not [voxels, 4] integers, or objects are interleaved, missing or out of order.
+            ValueError: The rows are not [voxels, 4] integers, or objects are interleaved, missing or out
+                of order.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or coords.is_floating_point() or len(coords) == 0:
             raise ValueError(
@@ -88,7 +90,7 @@ class VoxelGrid:
 
     @cached_property
     def neighbours(self) -> Int[Tensor, "voxels 27"]:
-        """Row of the voxel at each of the 27 offsets (x slowest, -1 to 1), the row past the end where there is none."""
+        """Row of the voxel at each of 27 offsets (x slowest, -1 to 1); the row past the end where none is."""
         low = self.coords[:, 1:].amin(dim=0).long() - 1
         extent = self.coords[:, 1:].amax(dim=0).long() - low + 2
         keys, order = torch.sort(_linear_keys(self.coords, low, extent))
@@ -99,7 +101,7 @@ class VoxelGrid:
         return torch.where(keys[found] == wanted, order[found], len(keys))
 
     def windows(self, size: int, shift: int) -> Segments:
-        """Rows by cubic window of `size` voxels, the window borders moved by `shift`; windows do not wrap around."""
+        """Rows by cubic window of `size` voxels, the borders moved by `shift`; windows do not wrap around."""
 
         def build() -> Segments:
             corner = (self.coords[:, 1:].long() + shift).div(size, rounding_mode="floor")
@@ -148,7 +150,7 @@ class VoxelGrid:
 
 
 def _linear_keys(coords: Tensor, low: Tensor, extent: Tensor) -> Tensor:
-    """One int64 per (batch, x, y, z) row, ascending in lexicographic order, for coordinates in low + [0, extent)."""
+    """One int64 per (batch, x, y, z) row, in lexicographic order, for coordinates in low + [0, extent)."""
     batch, x, y, z = coords.long().unbind(dim=1)
     return ((batch * extent[0] + x - low[0]) * extent[1] + y - low[1]) * extent[2] + z - low[2]
 

@@ -1,8 +1,9 @@
 """Groups of rows that attend to each other, laid out for dense attention.
 
-A flat token matrix [tokens, channels] holds several groups: the objects of a batch, or the windows of an object. Dense
-attention wants [groups, length, ...]. Groups of similar length share a *bucket*: a matrix of row numbers, short
-groups padded (the padded keys are masked). A batch of equally long, contiguous groups needs no gathering at all.
+A flat token matrix [tokens, channels] holds several groups: the objects of a batch, or the windows of an
+object. Dense attention wants [groups, length, ...]. Groups of similar length share a *bucket*: a matrix of
+row numbers, short groups padded (the padded keys are masked). A batch of equally long, contiguous groups
+needs no gathering at all.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ class Bucket:
         valid: False where `rows` is padding; None where nothing is padded.
     """
 
-    groups: Int[Tensor, "groups"]
+    groups: Int[Tensor, " groups"]
     rows: Int[Tensor, "groups length"]
     valid: Bool[Tensor, "groups length"] | None
 
@@ -46,10 +47,10 @@ class Segments:
 
     num_tokens: int
     num_groups: int
-    group_of_row: Int[Tensor, "tokens"]
+    group_of_row: Int[Tensor, " tokens"]
     uniform_length: int | None
     buckets: tuple[Bucket, ...]
-    unbucket: Int[Tensor, "tokens"] | None
+    unbucket: Int[Tensor, " tokens"] | None
 
 
 def uniform_segments(num_groups: int, length: int, device: torch.device) -> Segments:
@@ -64,7 +65,7 @@ def uniform_segments(num_groups: int, length: int, device: torch.device) -> Segm
     )
 
 
-def segments_of(keys: Int[Tensor, "tokens"]) -> Segments:
+def segments_of(keys: Int[Tensor, " tokens"]) -> Segments:
     """Groups rows with equal keys; groups are numbered in ascending order of their key."""
     _, group_of_row, lengths = torch.unique(keys, return_inverse=True, return_counts=True)
     counts: list[int] = lengths.tolist()

@@ -1,8 +1,9 @@
 """Structure decoder: dense convolutions from structure latents to occupancy logits.
 
-    [B, 8, R, R, R] -> conv -> middle residual blocks -> (residual blocks, x2) per level -> norm, SiLU, conv -> logits
+    [B, 8, R, R, R] -> conv -> middle blocks -> (residual blocks, x2) per level -> norm, SiLU, conv -> logits
 
-Activations stay in `channels_last_3d`, which makes the channel norm a plain layer norm and is what oneDNN wants.
+Activations stay in `channels_last_3d`, which makes the channel norm a plain layer norm and is what oneDNN
+wants.
 """
 
 from collections.abc import Sequence
@@ -72,7 +73,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Float[Tensor, "batch channels d h w"]) -> Float[Tensor, "batch channels d h w"]:
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
-        return x + h
+        out: Tensor = x + h
+        return out
 
 
 class ChannelNorm(LayerNorm):
@@ -101,13 +103,13 @@ def pixel_shuffle_3d(
 ) -> Float[Tensor, "batch channels 2*d 2*h 2*w"]:
     """Channel c * 8 + sx * 4 + sy * 2 + sz goes to voxel (2x + sx, 2y + sy, 2z + sz) of channel c."""
     batch, _, d, h, w = x.shape
-    x = x.permute(0, 2, 3, 4, 1).unflatten(4, (-1, 2, 2, 2))  # [B, d, h, w, c, sx, sy, sz]
+    x = x.permute(0, 2, 3, 4, 1).reshape(batch, d, h, w, -1, 2, 2, 2)  # [B, d, h, w, c, sx, sy, sz]
     x = x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, 2 * d, 2 * h, 2 * w, -1)
     return x.permute(0, 4, 1, 2, 3)
 
 
 def occupied_voxels(logits: Float[Tensor, "batch 1 d h w"]) -> Int[Tensor, "voxels 4"]:
-    """Coordinates (b, x, y, z) with a positive logit, int32, in lexicographic order; none at all is not an error here."""
+    """Coordinates (b, x, y, z) of positive logits, int32, in lexicographic order; there may be none."""
     return (logits[:, 0] > 0).nonzero().int()
 
 

@@ -1,6 +1,6 @@
-"""Structure flow: the velocity of a rectified flow over dense low-resolution structure latents (TRELLIS, section 3.2).
+"""Structure flow: the velocity of a rectified flow over dense structure latents (TRELLIS, section 3.2).
 
-    [B, 8, R, R, R] -> tokens [B (R/p)^3, 8 p^3] -> Linear + position -> modulated blocks -> LN -> Linear -> [B, 8, R, R, R]
+    [B, 8, R, R, R] -> tokens [B (R/p)^3, 8 p^3] -> Linear + position -> blocks -> LN -> Linear -> velocity
 
 Tokens run x-major (z fastest); inside a patch the channel order is (channel, px, py, pz).
 """
@@ -16,6 +16,7 @@ from models.layers import (
     FINAL_EPS,
     Context,
     ModulatedBlock,
+    ModuleList,
     TimestepEmbedder,
     absolute_position_embedding,
     layer_norm,
@@ -63,7 +64,7 @@ class StructureFlow(nn.Module):
             "pos_emb", absolute_position_embedding(torch.cartesian_prod(axis, axis, axis), width)
         )
         self.input_layer = nn.Linear(config.in_channels * patch_volume, width)
-        self.blocks = nn.ModuleList(
+        self.blocks = ModuleList(
             ModulatedBlock(
                 width,
                 config.cond_channels,
@@ -84,13 +85,13 @@ class StructureFlow(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch in_channels r r r"],
-        t: Float[Tensor, "batch"],
+        t: Float[Tensor, " batch"],
         cond: Float[Tensor, "batch condition cond_channels"],
     ) -> Float[Tensor, "batch out_channels r r r"]:
         """The velocity at times `t`, on the scale 0 to 1000."""
         return self.velocity(x, self.modulations(t), self.contexts(cond))
 
-    def modulations(self, t: Float[Tensor, "times"]) -> list[Float[Tensor, "times 6*channels"]]:
+    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times 6*channels"]]:
         """Each block's shifts, scales and gates at the given times."""
         t_emb = self.t_embedder(t).to(self.torso_dtype)
         return [block.modulation(t_emb) for block in self.blocks]

@@ -1,7 +1,8 @@
 """Strict loading: build on meta, compare names and shapes, assign, freeze.
 
-Precision follows the published layout: linear and convolution weights inside the torso (the residual stream's blocks)
-take the requested precision, all else (norms, gammas, first and last layers, time embedding, buffers) is fp32.
+Precision follows the published layout: linear and convolution weights inside the torso (the residual stream's
+blocks) take the requested precision, all else (norms, gammas, first and last layers, time embedding, buffers)
+is fp32.
 """
 
 from collections.abc import Callable, Mapping

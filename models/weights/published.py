@@ -1,4 +1,4 @@
-"""The published layout: `pipeline.json`, and per module `ckpts/<name>.json` beside `ckpts/<name>.safetensors`.
+"""The published layout: `pipeline.json`, and `ckpts/<name>.json` with `ckpts/<name>.safetensors` per module.
 
 Class names come with or without `Elastic` in front of their model name (SLatFlowModel, ElasticSLatFlowModel).
 """

@@ -1,0 +1,1 @@
+"""Our modules against recordings of another implementation: `python -m models.conformance DIR...`."""

@@ -1,0 +1,94 @@
+"""Runs every fixture found under the given folders and prints a line per metric.
+
+    python -m models.conformance DIR...
+
+Exits with 1 if any check fails or nothing is found.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from models.conformance.fixtures import Fixture, find_fixtures
+from models.conformance.matte import matte_checks
+from models.conformance.modules import image_encoder_checks, module_checks
+from models.conformance.report import Check, Status, failed, skipped
+from models.conformance.stages import (
+    pipeline_checks,
+    preprocess_checks,
+    sampler_checks,
+    sparse_operation_checks,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def checks_of(fixture: Fixture) -> Iterator[Check]:
+    """The comparisons that a fixture's content asks for."""
+    files = fixture.files
+    if "keys.json" in files and "golden.safetensors" in files:
+        return matte_checks(fixture)
+    if "pipeline.json" in files:
+        return pipeline_checks(fixture)
+    if "weights_hub.safetensors" in files:
+        return image_encoder_checks(fixture)
+    if {"config.json", "weights.safetensors"} <= files:
+        return module_checks(fixture)
+    if any(name.endswith("_in.png") for name in files):
+        return preprocess_checks(fixture)
+    return _checks_by_tensors(fixture)
+
+
+def _checks_by_tensors(fixture: Fixture) -> Iterator[Check]:
+    names = fixture.tensors().keys()
+    if any(name.endswith(".samples") for name in names):
+        return sampler_checks(fixture)
+    if any(name.endswith(".conv.weight") for name in names):
+        return sparse_operation_checks(fixture)
+    if any(name.endswith(".faces") for name in names):
+        return iter([skipped("mesh extraction", "the mesh decoder is not implemented yet")])
+    return iter([failed("fixture", f"unknown kind of fixture, tensors {sorted(names)[:5]}")])
+
+
+@torch.inference_mode()
+def run(fixture: Fixture) -> list[Check]:
+    """All checks of a fixture; an exception becomes a failed check."""
+    checks: list[Check] = []
+    try:
+        checks.extend(checks_of(fixture))
+    except Exception as error:
+        logger.exception("fixture %s", fixture.folder)
+        checks.append(failed("run", f"{type(error).__name__}: {error}"))
+    return checks
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the report; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m models.conformance", description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    roots = parser.parse_args(arguments).folders
+    missing = [str(root) for root in roots if not root.is_dir()]
+    if missing:
+        parser.error(f"no such folder: {', '.join(missing)}")
+    counts = dict.fromkeys(Status, 0)
+    for root in roots:
+        for fixture in find_fixtures(root):
+            for check in run(fixture):
+                counts[check.status] += 1
+                sys.stdout.write(check.line(_name(fixture, root)) + "\n")
+                sys.stdout.flush()
+    sys.stdout.write(", ".join(f"{count} {status.value}" for status, count in counts.items()) + "\n")
+    return 1 if counts[Status.FAIL] or not counts[Status.PASS] + counts[Status.SKIP] else 0
+
+
+def _name(fixture: Fixture, root: Path) -> str:
+    relative = fixture.folder.relative_to(root)
+    return fixture.folder.name if relative == Path() else str(relative)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Fixtures of single modules: config.json, weights.safetensors, io.safetensors, maybe io_fp16.safetensors."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from transformers import Dinov2WithRegistersConfig
+
+from models.conditioning import ImageEncoder
+from models.conditioning.hub_names import from_hub
+from models.conformance.fixtures import Fixture
+from models.conformance.ply_columns import ply_check
+from models.conformance.report import HALF_BOUND, Check, close, exact, skipped, worst
+from models.gaussians.decoder import GaussianDecoder
+from models.latents import LatentFlow
+from models.sparse import SparseTensor
+from models.structure import StructureDecoder, StructureFlow, occupied_voxels
+from models.weights import build_module, load_module
+
+WITHOUT_IMPLEMENTATION = {
+    "SLatMeshDecoder": "the mesh decoder is not implemented yet",
+    "SLatRadianceFieldDecoder": "the radiance field decoder is not implemented",
+}
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def module_checks(fixture: Fixture) -> Iterator[Check]:
+    """Runs one of the pipeline's modules, in fp32 and, where recorded, with its fp16 torso."""
+    name = str(fixture.json("config.json")["name"]).removeprefix("Elastic")
+    if name in WITHOUT_IMPLEMENTATION:
+        yield skipped(name, WITHOUT_IMPLEMENTATION[name])
+        return
+    io = fixture.tensors()
+    yield from _checks(_load(fixture, torch.float32), io)
+    if "io_fp16.safetensors" in fixture.files:
+        half = fixture.tensors("io_fp16.safetensors")
+        for key, expected in half.items():
+            if key.startswith("out"):
+                actual = _raw_output(_load(fixture, torch.float16), io)
+                yield close("fp16 torso", actual, expected, HALF_BOUND)
+
+
+def _load(fixture: Fixture, dtype: torch.dtype) -> nn.Module:
+    config = fixture.json("config.json")
+    build = build_module(config["name"], config["args"])
+    return load_module(build, fixture.folder / "weights.safetensors", device="cpu", dtype=dtype)
+
+
+def _raw_output(module: nn.Module, io: Mapping[str, Tensor]) -> Tensor:
+    output: Tensor | SparseTensor
+    if isinstance(module, StructureFlow):
+        output = module(io["in.x"], io["in.t"], io["in.cond"])
+    elif isinstance(module, StructureDecoder):
+        output = module(io["in.z"])
+    elif isinstance(module, LatentFlow):
+        output = module(_sparse_input(io), io["in.t"], io["in.cond"])
+    else:
+        output = module(_sparse_input(io))
+    return output.feats if isinstance(output, SparseTensor) else output
+
+
+def _checks(module: nn.Module, io: Mapping[str, Tensor]) -> Iterator[Check]:
+    output = _raw_output(module, io)
+    if isinstance(module, StructureFlow):
+        yield close("velocity", output, io["out"])
+    elif isinstance(module, StructureDecoder):
+        yield close("logits", output, io["out"])
+        yield exact("coordinates", occupied_voxels(output), io["out.coords_gt0"])
+    elif isinstance(module, LatentFlow):
+        yield close("velocity", output, io["out.feats"])
+    elif isinstance(module, GaussianDecoder):
+        yield close("raw features", output, io["out.raw_feats"])
+        yield from gaussian_checks(module, output, io)
+
+
+def gaussian_checks(decoder: GaussianDecoder, raw: Tensor, io: Mapping[str, Tensor]) -> Iterator[Check]:
+    """Compares the splats of every object, activated and as PLY columns."""
+    for i, splats in enumerate(decoder.to_gaussians(raw, _sparse_input(io).grid)):
+        pairs = [
+            (splats.means, io[f"gs{i}.get_xyz"]),
+            (splats.scales, io[f"gs{i}.get_scaling"]),
+            (splats.opacities[:, None], io[f"gs{i}.get_opacity"]),
+            (splats.quats_wxyz, io[f"gs{i}.get_rotation"]),
+        ]
+        yield worst(f"splats {i}", pairs)
+        yield ply_check(f"ply {i}", splats, io[f"gs{i}.ply"])
+
+
+def image_encoder_checks(fixture: Fixture) -> Iterator[Check]:
+    """Runs DINOv2 with registers from torch.hub's names."""
+    config = fixture.json("config.json")
+    state = {name: tensor.float() for name, tensor in fixture.tensors("weights_hub.safetensors").items()}
+    encoder = ImageEncoder.from_state(
+        Dinov2WithRegistersConfig(
+            hidden_size=config["embed_dim"],
+            num_hidden_layers=config["depth"],
+            num_attention_heads=config["num_heads"],
+            image_size=config["img"],
+            patch_size=config["patch"],
+            num_register_tokens=config["registers"],
+            layer_norm_eps=config["ln_eps"],
+        ),
+        from_hub(state),
+    )
+    io = fixture.tensors()
+    yield close("tokens", encoder(io["in.pixels"]), io["out.cond"])
+
+
+def _sparse_input(io: Mapping[str, Tensor]) -> SparseTensor:
+    return SparseTensor.of(io["in.coords"], io["in.feats"])

@@ -1,0 +1,145 @@
+"""Fixtures of operations and of whole runs: sparse operations, samplers, preprocessing, the pipeline."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from models.condition_to_3d import ConditionTo3D
+from models.conditioning import crop_to_object, normalized_pixels
+from models.conformance.fixtures import Fixture
+from models.conformance.ply_columns import ply_check
+from models.conformance.report import Check, bounded, close, exact, failed, skipped
+from models.sampling import (
+    MultiImage,
+    SamplerSettings,
+    SampleStep,
+    StructureField,
+    request_generator,
+    trajectory,
+)
+from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid, downsample, subdivide, upsample
+from models.structure import StructureFlow
+from models.weights import build_module, load_module
+
+
+def sparse_operation_checks(fixture: Fixture) -> Iterator[Check]:
+    """Convolutions and changes of resolution."""
+    io = fixture.tensors()
+    x = SparseTensor.of(io["in.coords"], io["in.feats"])
+    for name in sorted({key.split(".")[0] for key in io if key.endswith(".conv.weight")}):
+        yield close(name, _convolution(name, io)(x).feats, io[f"{name}.out"])
+    coarse = downsample(x)
+    yield exact("down2 coordinates", coarse.coords, io["down2.coords"])
+    yield close("down2", coarse.feats, io["down2.feats"])
+    yield close("up2", upsample(coarse.feats, x.grid).feats, io["up2.feats"])
+    fine = subdivide(x)
+    yield exact("subdivide coordinates", fine.coords, io["subdivide.coords"])
+    channels = io["subdivide.feats_in4"].shape[1]
+    yield close("subdivide", fine.feats[:, :channels], io["subdivide.feats_in4"])
+    for name in sorted({key.split(".")[0] for key in io if re.match(r"gn\d+\.", key)}):
+        yield skipped(name, "group norm belongs to the mesh decoder, which is not implemented yet")
+
+
+def _convolution(name: str, io: Mapping[str, Tensor]) -> SubmanifoldConvolution:
+    weight = io[f"{name}.conv.weight"]
+    module = SubmanifoldConvolution(weight.shape[4], weight.shape[0], weight.shape[1])
+    module.load_state_dict({"conv.weight": weight, "conv.bias": io[f"{name}.conv.bias"]})
+    return module
+
+
+def sampler_checks(fixture: Fixture) -> Iterator[Check]:
+    """Trajectories of the structure flow that lies in a neighbouring folder."""
+    io, meta = fixture.tensors(), fixture.json("meta.json")
+    flow = _neighbour_flow(fixture, str(meta["model"]))
+    cond = io["cond"].expand(len(io["noise"]), -1, -1)
+    for name in sorted(key.removesuffix(".samples") for key in io if key.endswith(".samples")):
+        settings = _settings(meta[name]["params"])
+        steps = list(trajectory(StructureField(flow, [cond], settings), io["noise"], settings))
+        yield from _trajectory_checks(name, steps, io)
+
+
+def _neighbour_flow(fixture: Fixture, description: str) -> StructureFlow:
+    reference = re.search(r"\.\./[\w.-]+", description)
+    assert reference, f"no folder named in {description!r}"
+    model = Fixture(folder=fixture.folder / reference[0], files=frozenset({"config.json"}))
+    config = model.json("config.json")
+    flow = load_module(
+        build_module(config["name"], config["args"]), model.folder / "weights.safetensors", device="cpu"
+    )
+    assert isinstance(flow, StructureFlow)
+    return flow
+
+
+def _settings(params: Mapping[str, Any]) -> SamplerSettings:
+    known = {key: params[key] for key in ("steps", "cfg_strength", "rescale_t") if key in params}
+    return SamplerSettings(**known, cfg_interval=tuple(params.get("cfg_interval", (0.0, 1.0))))
+
+
+def _trajectory_checks(name: str, steps: Sequence[SampleStep], io: Mapping[str, Tensor]) -> Iterator[Check]:
+    moments = torch.tensor([s.step.time for s in steps] + [steps[-1].step.next_time], dtype=torch.float64)
+    yield bounded(f"{name} times max difference", float((moments - io[f"{name}.t_seq"]).abs().max()), 1e-12)
+    yield close(f"{name} samples", steps[-1].after, io[f"{name}.samples"])
+    yield close(f"{name} first step", steps[0].after, io[f"{name}.x_t_step0"])
+    yield close(f"{name} clean estimate", steps[-1].clean_estimate, io[f"{name}.pred_x0_last"])
+    statistics = torch.stack([torch.stack([s.after.mean(), s.after.std()]) for s in steps])
+    yield close(f"{name} mean and std", statistics, io[f"{name}.x_t_mean_std"])
+
+
+def preprocess_checks(fixture: Fixture) -> Iterator[Check]:
+    """Cropped images, exact to the last bit, and the image encoder's input."""
+    io = fixture.tensors() if "io.safetensors" in fixture.files else {}
+    for name in sorted(file.removesuffix("_in.png") for file in fixture.files if file.endswith("_in.png")):
+        image = Image.open(fixture.folder / f"{name}_in.png")
+        if image.mode != "RGBA":
+            yield skipped(f"{name} image", f"mode {image.mode}: only images with a matte are cropped")
+            continue
+        expected = np.array(Image.open(fixture.folder / f"{name}_out.png"))
+        actual = crop_to_object(np.array(image), expected.shape[0])
+        yield exact(f"{name} image", torch.from_numpy(actual), torch.from_numpy(expected))
+        for key in (key for key in io if key.startswith(f"{name}.dino_input_stride")):
+            stride = int(key.rpartition("stride")[2])
+            yield close(f"{name} pixels", normalized_pixels([actual])[:, :, ::stride, ::stride], io[key])
+
+
+def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
+    """A whole run, stage by stage, each on our own results of the stage before."""
+    io, meta = fixture.tensors(), fixture.json("meta.json")
+    stages = ConditionTo3D.load(fixture.folder, device="cpu")
+    yield from _noise_checks(int(meta["seed"]), io)
+    cond = io["cond"].expand(len(io["noise_ss"]), -1, -1)
+    z = stages.sample_structure(cond, io["noise_ss"], stages.defaults.structure)
+    yield close("structure latents", z, io["z_s"])
+    yield close("occupancy logits", stages.structure_decoder(z), io["occ_logits"])
+    coords = stages.decode_structure(z)
+    yield exact("coordinates", coords, io["coords"])
+    if not torch.equal(coords, io["coords"]):
+        yield failed("latents and splats", "not run: the coordinates differ")
+        return
+    latents = stages.sample_latents(cond, VoxelGrid(coords), io["noise_slat"], stages.defaults.latents)
+    yield close("latents", latents.feats, io["slat.feats"])
+    for i, splats in enumerate(stages.decode_gaussians(latents)):
+        yield ply_check(f"ply {i}", splats, io[f"gs{i}.ply"])
+    if any(key.startswith("mesh") for key in io):
+        yield skipped("mesh", "the mesh decoder is not implemented yet")
+    yield from _multi_image_checks(stages, io)
+
+
+def _noise_checks(seed: int, io: Mapping[str, Tensor]) -> Iterator[Check]:
+    generator = request_generator(seed)
+    for name in ("noise_ss", "noise_slat"):
+        yield close(name, torch.randn(io[name].shape, generator=generator), io[name])
+
+
+def _multi_image_checks(stages: ConditionTo3D, io: Mapping[str, Tensor]) -> Iterator[Check]:
+    for mode in MultiImage:
+        key = f"multi.{mode.value}.z_s"
+        if key in io:
+            noise = io["noise_ss"][: len(io[key])]
+            images = [image.expand(len(noise), -1, -1) for image in io["multi.cond"][:, None]]
+            z = stages.sample_structure(images, noise, stages.defaults.structure, mode)
+            yield close(f"{mode.value} structure latents", z, io[key])
