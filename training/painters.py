@@ -1,5 +1,6 @@
 """Painters for `training.pictures`: gsplat on the GPU, and points on the CPU for smoke runs."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,18 +13,28 @@ from training.degrade import Degrader
 from training.objects.cloud import build_cloud
 from training.objects.dataset import load_geometries
 from training.objects.kind import Kind
-from training.objects.renders import ObjectRenderer, orbit_views, render_splats
+from training.objects.renders import ObjectRenderer, Views, orbit_views, render_splats
 from training.pictures import Angles, Painter
 
 SMOKE_POINTS = 2048
+FOV_DEGREES = 40.0
 
 
 class SplatPainter:
-    """Draws with gsplat; an optional degrader spoils the splats of each picture first."""
+    """Draws with gsplat.
 
-    def __init__(self, renderer: ObjectRenderer, degrader: Degrader | None = None) -> None:
+    Args:
+        degrader: Spoils the splats of each picture first.
+        fill: When given, pictures are centred on the object and zoomed until it spans this share of the side (times
+            the view's own zoom).
+    """
+
+    def __init__(
+        self, renderer: ObjectRenderer, degrader: Degrader | None = None, fill: float | None = None
+    ) -> None:
         self._renderer = renderer
         self._degrader = degrader
+        self._fill = fill
 
     def paint(
         self, rows: Int[Tensor, "batch"], palettes: Float[Tensor, "batch parts 3"], angles: Angles, size: int
@@ -39,8 +50,11 @@ class SplatPainter:
             angles.yaw[:, None].to(device),
             angles.elevation[:, None].to(device),
             zoom=angles.zoom[:, None].to(device),
+            fov_degrees=FOV_DEGREES,
             size=size,
         )
+        if self._fill is not None:
+            views = framed(means, views, self._fill)
         return render_splats(means, quats, scales, opacities, colors, views)[:, 0]
 
 
@@ -70,9 +84,26 @@ class PointPainter:
         return image.reshape(batch, size, size, 4)
 
 
+def framed(means: Float[Tensor, "batch points 3"], views: Views, fill: float) -> Views:
+    """The same single views, centred on the projected points and zoomed so that these span `fill` of the side."""
+    matrix = views.world_to_camera[:, 0]
+    seen = means @ matrix[:, :3, :3].transpose(1, 2) + matrix[:, None, :3, 3]
+    slopes = seen[..., :2] / seen[..., 2:]
+    low, high = slopes.amin(1), slopes.amax(1)
+    middle = (low + high) / 2
+    span = (high - low).amax(1)
+    zoom = views.intrinsics[:, 0, 0, 0] / (0.5 * views.size / math.tan(math.radians(FOV_DEGREES) / 2))
+    focal = fill * views.size / span * zoom
+    intrinsics = torch.zeros_like(views.intrinsics)
+    intrinsics[:, 0, 0, 0] = intrinsics[:, 0, 1, 1] = focal
+    intrinsics[:, 0, :2, 2] = views.size / 2 - middle * focal[:, None]
+    intrinsics[:, 0, 2, 2] = 1
+    return Views(world_to_camera=views.world_to_camera, intrinsics=intrinsics, size=views.size)
+
+
 def load_painter(
-    geometries: Path, device: torch.device, degrader: Degrader | None = None
+    geometries: Path, device: torch.device, degrader: Degrader | None = None, fill: float | None = None
 ) -> tuple[Painter, Int[np.ndarray, "rows"]]:
     """The gsplat painter of a data set folder, and the kind index of each of its rows."""
     data = load_geometries(geometries, device)
-    return SplatPainter(ObjectRenderer(data), degrader), data.kinds.cpu().numpy()
+    return SplatPainter(ObjectRenderer(data), degrader, fill), data.kinds.cpu().numpy()

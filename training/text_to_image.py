@@ -38,6 +38,7 @@ from training.text.tokenizers import clip_token_ids, t5_token_ids
 
 logger = logging.getLogger(__name__)
 FOLDER = "text_to_image"
+OBJECT_FILL = 0.84
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ def train(
     if geometries is None:
         painter = PointPainter(options.kinds, 2)
     else:
-        painter, _ = load_painter(geometries, device)
+        painter, _ = load_painter(geometries, device, fill=OBJECT_FILL)
     family = create_family(options.config, folder).to(device)
     if start_from is None:
         fit_autoencoder(family, painter, scenes, options, out)

@@ -101,7 +101,9 @@ class Builder:
         scale: Vector = (1, 1, 1), tone: float = 1.0,
     ) -> None:
         """A closed (radius, z) outline revolved around z. A vessel's wall: go up the outside and down the inside."""
-        self.add(Lathe(outline=np.array(outline, dtype=float)), part, at=at, rotate=rotate, scale=scale, tone=tone)
+        corners = np.array(outline, dtype=float)
+        corners[:, 0] = np.maximum(corners[:, 0], 0)  # a smoothed outline may overshoot the axis a little
+        self.add(Lathe(outline=corners), part, at=at, rotate=rotate, scale=scale, tone=tone)
 
     def torus(
         self, part: str, radius: float, tube: float, *, at: Vector = (0, 0, 0), axis: str = "z",

@@ -75,7 +75,7 @@ def turret(b: Builder, at: tuple[float, float], radius: float, height: float, ro
         ],
         at=(x, y, 0),
     )
-    b.cylinder("roofs", 1.34 * radius, roof, at=(x, y, height + roof / 2), top_radius=0.012)
+    b.cylinder("roofs", 1.34 * radius, roof, at=(x, y, height + roof / 2 - 0.012), top_radius=0.012)
     for side in SIDES:
         b.box("windows", (0.045, 0.04, 0.1), at=(x, y + side * (radius - 0.01), height - 0.2), radius=0.01)
 
@@ -120,7 +120,7 @@ def build_castle(b: Builder) -> None:
 
 
 def build_lighthouse(b: Builder) -> None:
-    wide, narrow, top = b.vary(0.25, 0.06), b.vary(0.17, 0.05), b.vary(0.74, 0.05)
+    wide, narrow, top = b.vary(0.25, 0.06), b.vary(0.17, 0.05), b.vary(0.8, 0.05)
     low = 0.09
 
     def radius_at(z: float) -> float:
@@ -136,7 +136,7 @@ def build_lighthouse(b: Builder) -> None:
     ):
         b.ellipsoid("rocks", (1.25 * size, size, 0.85 * size), at=(x, y, 0.04), tone=0.85)
     b.cylinder("tower", wide, top - low, at=(0, 0, (top + low) / 2), top_radius=narrow)
-    band = 0.125 * (top - low)
+    band = 0.115 * (top - low)
     for index in range(3):
         z0 = low + (0.17 + 0.29 * index) * (top - low)
         r0, r1 = radius_at(z0), radius_at(z0 + band)
@@ -148,12 +148,12 @@ def build_lighthouse(b: Builder) -> None:
         [
             (0, top - 0.05),
             (narrow, top - 0.05),
-            (narrow + 0.07, top),
-            (narrow + 0.07, top + 0.03),
+            (narrow + 0.05, top),
+            (narrow + 0.05, top + 0.03),
             (0, top + 0.03),
         ],
     )
-    rail = narrow + 0.055
+    rail = narrow + 0.036
     b.torus("gallery", rail, 0.013, at=(0, 0, top + 0.095))
     for x, y, _ in arc((0, 0, 0), rail, 22.5, 337.5, plane="xy", num_points=8):
         b.rod("gallery", (x, y, top + 0.02), (x, y, top + 0.095), 0.011)

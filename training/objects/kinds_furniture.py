@@ -211,14 +211,14 @@ def build_bookshelf(b: Builder) -> None:
 
 CHAIR = Kind(
     name="chair",
-    synonyms=("dining chair", "wooden chair", "kitchen chair", "armless chair", "side chair"),
+    synonyms=("dining chair", "kitchen chair", "armless chair", "side chair"),
     default_color="brown",
     build=build_chair,
     parts=(Part(name="body"), Part(name="legs", captioned=True), Part(name="cushion", captioned=True)),
 )
 TABLE = Kind(
     name="table",
-    synonyms=("dining table", "coffee table", "side table", "kitchen table", "wooden table", "end table"),
+    synonyms=("dining table", "coffee table", "side table", "kitchen table", "end table"),
     default_color="brown",
     build=build_table,
     parts=(Part(name="top"), Part(name="legs", captioned=True)),

@@ -1,0 +1,235 @@
+"""Evaluates the embedded family as the service runs it: python -m training.evaluate [--prompts FILE] --out DIR.
+
+Prompts go through all stages with the configuration's settings, one retry included. The judge, a classifier that saw
+ground-truth renders only, says whether the result is the kind and colour asked for. Writes contact sheets, and
+`evaluation.json`; the last lines are a table.
+"""
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from models.errors import GenerationError
+from models.gaussians.cleanup import clean_up
+from models.gaussians.gaussians import Gaussians
+from models.image.text_to_image import TextToImage
+from models.image_to_3d import ImageTo3D, SamplerSettings
+from models.matte import MatteCutter
+from rendering.cameras import orbit
+from rendering.renderer import create_renderer
+from runners.configuration import Configuration, SamplerOptions, read_configuration
+from training.judge import IMAGE_SIZE, Judge
+from training.objects.catalog import KINDS
+from training.objects.colors import COLOR_NAMES
+from training.prompt_sets import TestPrompt, every_kind, sample, split_by_knowledge, unseen_pairs
+from validation.geometry import measure
+from validation.scorer import Scorer
+from validation.verdict import Thresholds, judge
+
+logger = logging.getLogger(__name__)
+BATCH = 8
+RETRY_STEP = 7919
+JUDGE_AZIMUTHS = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0)
+SHEET_AZIMUTHS = (0.0, 35.0, 215.0)
+SHEET_SIZE = 160
+JUDGE_FILE = Path(__file__).parent / "judge.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a prompt.
+
+    Attributes:
+        kind: The judge's kind; None where nothing was made.
+        color: The judge's main colour.
+        rejection: Why the answer would be 204; None where it is 200.
+        strip: Picture of the generated image and some views.
+    """
+
+    prompt: TestPrompt
+    kind: str | None
+    color: str | None
+    num_splats: int
+    alignment: float
+    aesthetics: float
+    rejection: str | None
+    attempts: int
+    strip: np.ndarray
+
+
+class Evaluator:
+    """All stages in one process, on one device."""
+
+    def __init__(self, configuration: Configuration, weights: Path, judge_file: Path, device: str) -> None:
+        self.configuration = configuration
+        self.text_to_image = TextToImage.load(weights / "text_to_image", device=device)
+        self.matting = MatteCutter.load(weights / "matte", device=device)
+        self.image_to_3d = ImageTo3D.load(weights / "image_to_3d", device=device)
+        self.renderer = create_renderer(device)
+        self.scorer = Scorer.load(weights / "validation", device=torch.device(device))
+        self.judge = Judge().to(device).eval()
+        self.judge.load_state_dict(load_file(judge_file))
+        self.device = device
+
+    def run(self, prompts: Sequence[TestPrompt], seed: int) -> list[Result]:
+        """Every prompt, with retries as the service does them."""
+        results: dict[int, Result] = {}
+        open_items = list(range(len(prompts)))
+        for attempt in range(1 + self.configuration.validation.max_retries):
+            for start in range(0, len(open_items), BATCH):
+                batch = open_items[start : start + BATCH]
+                seeds = [seed + i + attempt * RETRY_STEP for i in batch]
+                for i, result in zip(batch, self._attempt([prompts[i] for i in batch], seeds, attempt), strict=True):
+                    results[i] = result
+            open_items = [i for i in open_items if results[i].rejection is not None]
+        return [results[i] for i in range(len(prompts))]
+
+    @torch.inference_mode()
+    def _attempt(self, prompts: Sequence[TestPrompt], seeds: Sequence[int], attempt: int) -> list[Result]:
+        options = self.configuration.text_to_image
+        images = self.text_to_image.generate(
+            [prompt.text for prompt in prompts], seeds, steps=options.steps, resolution=options.resolution,
+            guidance=options.guidance, max_sequence_length=options.max_sequence_length,
+        )
+        mattes = self.matting.cut_out(images)
+        stages = self.configuration.image_to_3d.stages
+        cut = [i for i, matte in enumerate(mattes) if isinstance(matte, np.ndarray)]
+        made = self.image_to_3d.generate(
+            [mattes[i] for i in cut], [seeds[i] for i in cut],
+            structure=_settings(stages.structure), latents=_settings(stages.latents),
+        ) if cut else []
+        objects = dict(zip(cut, made, strict=True))
+        results = []
+        for i, (prompt, image) in enumerate(zip(prompts, images, strict=True)):
+            splats = objects.get(i)
+            if splats is None or isinstance(splats, Exception):
+                results.append(_failed(prompt, image, splats or mattes[i], attempt))
+                continue
+            try:
+                results.append(self._judged(prompt, image, clean_up(splats, frame="validator"), attempt))
+            except (GenerationError, ValueError) as error:
+                results.append(_failed(prompt, image, error, attempt))
+        return results
+
+    def _judged(self, prompt: TestPrompt, image: np.ndarray, splats: Gaussians, attempt: int) -> Result:
+        settings = self.configuration.validation
+        views = self.renderer.render(splats, orbit(settings.views, size=settings.view_size))
+        scores = self.scorer.score([prompt.text], [views])[0]
+        thresholds = Thresholds(
+            alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
+        )
+        verdict = judge(scores, thresholds, measure(splats))
+        seen = self.renderer.render(splats, orbit(azimuths_degrees=JUDGE_AZIMUTHS, elevation_degrees=18, size=IMAGE_SIZE))
+        kind, color = self.judge(seen.to(self.device).permute(0, 3, 1, 2).float() / 255)
+        shown = self.renderer.render(splats, orbit(azimuths_degrees=SHEET_AZIMUTHS, size=SHEET_SIZE, radius=2.2))
+        return Result(
+            prompt=prompt,
+            kind=KINDS[int(kind.log_softmax(1).mean(0).argmax())].name,
+            color=COLOR_NAMES[int(color.log_softmax(1).mean(0).argmax())],
+            num_splats=splats.num_splats,
+            alignment=float(scores.alignment),
+            aesthetics=float(scores.aesthetics),
+            rejection=None if verdict.passed else verdict.reason or "not passed",
+            attempts=attempt + 1,
+            strip=np.concatenate([_resized(image), *shown.cpu().numpy()], axis=1),
+        )
+
+
+def _settings(options: SamplerOptions) -> SamplerSettings:
+    return SamplerSettings(
+        steps=options.steps, cfg_strength=options.cfg_strength, cfg_interval=options.cfg_interval,
+        rescale_t=options.rescale_t,
+    )
+
+
+def _failed(prompt: TestPrompt, image: np.ndarray, error: object, attempt: int) -> Result:
+    blank = np.full((SHEET_SIZE, SHEET_SIZE * len(SHEET_AZIMUTHS), 3), 255, dtype=np.uint8)
+    return Result(
+        prompt=prompt, kind=None, color=None, num_splats=0, alignment=0.0, aesthetics=0.0, rejection=str(error),
+        attempts=attempt + 1, strip=np.concatenate([_resized(image), blank], axis=1),
+    )
+
+
+def _resized(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((SHEET_SIZE, SHEET_SIZE)))
+
+
+def summary(results: Sequence[Result]) -> dict[str, float]:
+    """Shares over a set of prompts; kind and colour only where the set says what is right."""
+    with_kind = [r for r in results if r.prompt.kind is not None]
+    with_color = [r for r in results if r.prompt.color is not None]
+    made = [r for r in results if r.num_splats]
+    return {
+        "prompts": len(results),
+        "kind_top1": _share([r.kind == r.prompt.kind for r in with_kind]),
+        "color_right": _share([r.color == r.prompt.color for r in with_color]),
+        "passed": _share([r.rejection is None for r in results]),
+        "first_attempt": _share([r.rejection is None and r.attempts == 1 for r in results]),
+        "min_splats": min((r.num_splats for r in made), default=0),
+        "median_splats": float(np.median([r.num_splats for r in made])) if made else 0.0,
+        "median_alignment": float(np.median([r.alignment for r in results])),
+        "median_aesthetics": float(np.median([r.aesthetics for r in results])),
+    }
+
+
+def _share(values: Sequence[bool]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def save_sheet(results: Sequence[Result], path: Path, columns: int = 3) -> None:
+    """Strips of all results, row by row."""
+    strips = [r.strip for r in results]
+    strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)
+    rows = [np.concatenate(strips[i : i + columns], axis=1) for i in range(0, len(strips), columns)]
+    Image.fromarray(np.concatenate(rows)).save(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path("models/embedded"))
+    parser.add_argument("--configuration", type=Path, default=Path("configuration.yaml"))
+    parser.add_argument("--judge", type=Path, default=JUDGE_FILE)
+    parser.add_argument("--prompts", type=Path, help="other people's prompts, one a line")
+    parser.add_argument("--num-prompts", type=int, default=200)
+    parser.add_argument("--num-pairs", type=int, default=1000)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    configuration = read_configuration(arguments.configuration, {"MINER__PROFILE": "embedded"})
+    evaluator = Evaluator(configuration, arguments.weights, arguments.judge, arguments.device)
+    sets = {"every_kind": every_kind(KINDS), "unseen_pairs": unseen_pairs(KINDS, arguments.num_pairs, arguments.seed)}
+    if arguments.prompts is not None:
+        lines = [line.strip() for line in arguments.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
+        known, unknown = split_by_knowledge(lines, KINDS)
+        sets["known_prompts"] = sample(known, arguments.num_prompts, arguments.seed)
+        sets["unknown_prompts"] = sample(unknown, arguments.num_prompts, arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    table = {}
+    for name, prompts in sets.items():
+        started = time.perf_counter()
+        results = evaluator.run(prompts, arguments.seed)
+        table[name] = summary(results)
+        save_sheet(results, arguments.out / f"{name}.png")
+        rows = [{"prompt": r.prompt.text, "wanted": r.prompt.kind, "color": r.prompt.color, "judge": [r.kind, r.color],
+                 "splats": r.num_splats, "alignment": round(r.alignment, 4), "aesthetics": round(r.aesthetics, 3),
+                 "rejection": r.rejection, "attempts": r.attempts} for r in results]
+        (arguments.out / f"{name}.json").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+        logger.info("%s: %.0f s", name, time.perf_counter() - started)
+    (arguments.out / "evaluation.json").write_text(json.dumps(table, indent=1))
+    for name, row in table.items():
+        logger.info("%-16s %s", name, "  ".join(f"{key} {value:.3g}" for key, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Puts trained parts together in the layouts that the service loads.
+
+    python -m training.export --trained DIR --out models/embedded
+
+DIR holds what the training scripts wrote. Floating tensors are stored in half precision, except the buffers that fix
+positions, which are rebuilt in full.
+"""
+
+import argparse
+import json
+import logging
+import shutil
+import tarfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import Dinov2WithRegistersModel
+
+from models.gaussians.decoder import GaussianDecoder
+from models.latents.flow import LatentFlow
+from models.structure.decoder import StructureDecoder
+from models.structure.flow import StructureFlow
+from training import image_to_3d, splat_vae, structure_vae
+
+logger = logging.getLogger(__name__)
+STRUCTURE_SAMPLER = {"steps": 8, "cfg_strength": 1.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+LATENT_SAMPLER = {"steps": 5, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+CHECKPOINTS = {
+    "sparse_structure_flow_model": ("ss_flow_img_dit_xs_16l8p2_fp16", "structure_flow"),
+    "sparse_structure_decoder": ("ss_dec_conv3d_16l8_xs_fp16", "structure_decoder"),
+    "slat_flow_model": ("slat_flow_img_dit_xs_64l8p2_fp16", "latent_flow"),
+    "slat_decoder_gs": ("slat_dec_gs_swin8_xs_64l8gs8_fp16", "splat_decoder"),
+}
+
+
+def export_image_to_3d(trained: Path, folder: Path) -> None:
+    """`pipeline.json`, `ckpts/`, and the image encoder in transformers' layout."""
+    ckpts = folder / "ckpts"
+    ckpts.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, tuple[nn.Module, str, dict[str, Any]]] = {
+        "sparse_structure_flow_model": (
+            StructureFlow(image_to_3d.STRUCTURE), "SparseStructureFlowModel", flow_arguments(image_to_3d.STRUCTURE)),
+        "sparse_structure_decoder": (
+            StructureDecoder(structure_vae.DECODER), "SparseStructureDecoder", asdict(structure_vae.DECODER)),
+        "slat_flow_model": (LatentFlow(image_to_3d.LATENTS), "SLatFlowModel", flow_arguments(image_to_3d.LATENTS)),
+        "slat_decoder_gs": (GaussianDecoder(splat_vae.DECODER), "SLatGaussianDecoder", decoder_arguments()),
+    }
+    for role, (module, class_name, arguments) in parts.items():
+        name, trained_name = CHECKPOINTS[role]
+        save_half(module, load_file(trained / f"{trained_name}.safetensors"), ckpts / f"{name}.safetensors")
+        write_json(ckpts / f"{name}.json", {"name": class_name, "args": {**arguments, "use_fp16": True}})
+    write_json(folder / "pipeline.json", pipeline(json.loads((trained / "normalization.json").read_text())))
+    encoder = Dinov2WithRegistersModel(image_to_3d.ENCODER)
+    encoder.load_state_dict(load_file(trained / "image_encoder.safetensors"))
+    encoder.half().save_pretrained(folder / "image_cond_model")
+
+
+def flow_arguments(config: Any) -> dict[str, Any]:
+    """The published argument names are those of our configs, plus the position embedding's kind."""
+    arguments = asdict(config)
+    for ours in ("qk_rms_norm_cross", "use_skip_connection"):
+        arguments.pop(ours, None)
+    return {**arguments, "pe_mode": "ape"}
+
+
+def decoder_arguments() -> dict[str, Any]:
+    trunk, splats = asdict(splat_vae.DECODER.trunk), splat_vae.DECODER.gaussians
+    trunk.pop("qk_rms_norm")
+    representation = {
+        "lr": {"_xyz": splats.lr_offset, "_features_dc": splats.lr_color, "_opacity": splats.lr_opacity,
+               "_scaling": splats.lr_scale, "_rotation": splats.lr_rotation},
+        "perturb_offset": splats.perturb_offset,
+        "voxel_size": splats.voxel_size,
+        "num_gaussians": splats.num_gaussians,
+        "2d_filter_kernel_size": 0.3,
+        "3d_filter_kernel_size": splats.min_scale,
+        "scaling_bias": splats.scale_bias,
+        "opacity_bias": splats.opacity_bias,
+        "scaling_activation": "softplus",
+    }
+    return {**trunk, "representation_config": representation}
+
+
+def pipeline(normalization: Mapping[str, Any]) -> dict[str, Any]:
+    def sampler(params: Mapping[str, Any]) -> dict[str, Any]:
+        return {"name": "FlowEulerGuidanceIntervalSampler", "args": {"sigma_min": 1e-5}, "params": params}
+
+    return {
+        "name": "TrellisImageTo3DPipeline",
+        "args": {
+            "models": {role: f"ckpts/{name}" for role, (name, _) in CHECKPOINTS.items()},
+            "sparse_structure_sampler": sampler(STRUCTURE_SAMPLER),
+            "slat_sampler": sampler(LATENT_SAMPLER),
+            "slat_normalization": normalization,
+            "image_cond_model": "dinov2_with_registers",
+        },
+    }
+
+
+def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Strictly check the state against the module and write it; buffers are the module's own, in full precision."""
+    module.load_state_dict(dict(state))
+    fresh = dict(type(module)(module.config).named_buffers())  # type: ignore[operator]
+    tensors = {
+        key: (fresh[key].float() if key in fresh else value.half()).contiguous()
+        for key, value in module.state_dict().items()
+    }
+    save_file(tensors, path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def unpack(archive: Path, out: Path, folder: str) -> None:
+    """A trained family that comes as one tar archive, whose top folder is `folder`."""
+    shutil.rmtree(out / folder, ignore_errors=True)
+    with tarfile.open(archive) as tar:
+        tar.extractall(out, filter="data")
+    if not (out / folder).is_dir():
+        raise FileNotFoundError(f"{archive} holds no folder {folder}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trained", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", choices=("image_to_3d", "matte", "text_to_image", "validation"))
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    trained: Path = arguments.trained
+    with torch.no_grad():
+        if arguments.only in (None, "image_to_3d"):
+            export_image_to_3d(trained, arguments.out / "image_to_3d")
+    if arguments.only in (None, "matte"):
+        shutil.copytree(trained / "matte", arguments.out / "matte", dirs_exist_ok=True)
+    for folder in ("text_to_image", "validation"):
+        if arguments.only in (None, folder):
+            unpack(trained / f"{folder}.tar", arguments.out, folder)
+    size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
+    logger.info("%s holds %.2f MB", arguments.out, size / 1e6)
+
+
+if __name__ == "__main__":
+    main()

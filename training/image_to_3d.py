@@ -1,0 +1,228 @@
+"""Image encoder, structure flow and latent flow, trained together by rectified flow matching.
+
+    python -m training.image_to_3d --data DIR --autoencoders DIR --out DIR --minutes 20
+
+The encoder (DINOv2 with registers, trained from nothing) learns what both flows need. The latent flow joins as soon
+as `splat_encoder.safetensors` exists in the autoencoders' folder. Writes `image_encoder`, `structure_flow`,
+`latent_flow` (safetensors) every few minutes and at the end.
+"""
+
+import argparse
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+from models.latents.flow import LatentFlow, LatentFlowConfig
+from models.sparse import SparseTensor
+from models.structure.flow import StructureFlow, StructureFlowConfig
+from training.coloring import ColoringTable
+from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
+from training.objects.dataset import load_geometries
+from training.objects.renders import ObjectRenderer, orbit_views
+from training.photos import conditioning_images
+from training.splat_vae import RESOLUTION, SplatEncoder, object_voxels
+from training.structure_vae import StructureEncoder
+from training.voxels import occupancy
+
+logger = logging.getLogger(__name__)
+M = TypeVar("M", bound=nn.Module)
+IMAGE_SIZE = 224
+SIGMA_MIN = 1e-5
+DROP_CONDITION = 0.1
+SAVE_MINUTES = 4.0
+CONDITION = 160
+ENCODER = Dinov2WithRegistersConfig(
+    image_size=IMAGE_SIZE, patch_size=14, hidden_size=CONDITION, num_hidden_layers=4, num_attention_heads=5, mlp_ratio=4,
+    num_register_tokens=4, layerscale_value=0.5,
+)
+STRUCTURE = StructureFlowConfig(
+    resolution=16, in_channels=8, out_channels=8, model_channels=160, cond_channels=CONDITION, num_blocks=5, num_heads=5,
+    mlp_ratio=4, patch_size=2, qk_rms_norm=True,
+)
+LATENTS = LatentFlowConfig(
+    resolution=RESOLUTION, in_channels=8, out_channels=8, model_channels=96, cond_channels=CONDITION, num_blocks=6,
+    num_heads=3, mlp_ratio=4, patch_size=2, num_io_res_blocks=2, io_block_channels=(32,), qk_rms_norm=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalization:
+    """Mean and deviation of each latent channel over the data set."""
+
+    mean: Float[Tensor, "channels"]
+    std: Float[Tensor, "channels"]
+
+
+class ImageTo3DTrainer:
+    """The three networks, their frozen autoencoders, and one loss each."""
+
+    def __init__(self, data: Path, autoencoders: Path, device: str) -> None:
+        self.device = device
+        self.autoencoders = autoencoders
+        self.renderer = ObjectRenderer(load_geometries(data, device))
+        self.table = ColoringTable(2, device)
+        self.generator = torch.Generator(device).manual_seed(2)
+        self.image_encoder = Dinov2WithRegistersModel(ENCODER).to(device)
+        self.structure_flow = start_at_zero(StructureFlow(STRUCTURE)).to(device)
+        self.latent_flow = start_at_zero(LatentFlow(LATENTS)).to(device)
+        self.structure_encoder = StructureEncoder().to(device).requires_grad_(False)
+        load_matching(self.structure_encoder, autoencoders / "structure_encoder.safetensors")
+        self.splat_encoder: SplatEncoder | None = None
+        self.normalization: Normalization | None = None
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        return {"image_encoder": self.image_encoder, "structure_flow": self.structure_flow, "latent_flow": self.latent_flow}
+
+    def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
+        """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
+        rows, _, part_colors = self.table.draw(self.renderer.geometries, batch, self.generator, jitter=0.05)
+        images = conditioning_images(self.renderer, rows, part_colors, IMAGE_SIZE)
+        with torch.autocast(self.device, torch.bfloat16):
+            cond = self.encode(images)
+        kept = (torch.rand(batch, 1, 1, device=self.device) > DROP_CONDITION).float()
+        cond = cond * kept
+        losses = {"structure": self._structure_loss(rows, cond)}
+        if self.splat_encoder is not None and self.normalization is not None:
+            few = max(1, int(batch * latent_share))
+            losses["latents"] = self._latent_loss(rows[:few], part_colors[:few], cond[:few])
+        return losses
+
+    def encode(self, images: Float[Tensor, "batch 3 h w"]) -> Float[Tensor, "batch tokens channels"]:
+        """Layer-normalised tokens before the encoder's own last norm."""
+        states = self.image_encoder(pixel_values=images, output_hidden_states=True).hidden_states
+        return F.layer_norm(states[-1].float(), (CONDITION,), eps=1e-5)
+
+    def join_latents(self) -> None:
+        """Load the splat encoder once it is there, and measure the latents' mean and deviation."""
+        path = self.autoencoders / "splat_encoder.safetensors"
+        if self.splat_encoder is not None or not path.exists():
+            return
+        encoder = SplatEncoder().to(self.device).requires_grad_(False)
+        load_matching(encoder, path)
+        self.splat_encoder = encoder
+        samples = []
+        for _ in range(24):
+            rows, _, part_colors = self.table.draw(self.renderer.geometries, 16, self.generator)
+            samples.append(self._latents(rows, part_colors).feats)
+        feats = torch.cat(samples)
+        self.normalization = Normalization(mean=feats.mean(0), std=feats.std(0))
+        logger.info("latents joined: mean %s std %s", feats.mean(0).tolist(), feats.std(0).tolist())
+
+    @torch.no_grad()
+    def _latents(self, rows: Tensor, part_colors: Tensor) -> SparseTensor:
+        assert self.splat_encoder is not None
+        voxels = object_voxels(self.renderer, rows, part_colors)
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, _ = self.splat_encoder(voxels)
+        return voxels.replace(mean.float())
+
+    @torch.no_grad()
+    def _structure_latents(self, rows: Tensor) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, _ = self.structure_encoder(occupancy(self.renderer.geometries.positions[rows], RESOLUTION))
+        return mean.float()
+
+    def _structure_loss(self, rows: Tensor, cond: Tensor) -> Tensor:
+        clean = self._structure_latents(rows)
+        noise = torch.randn_like(clean)
+        t = random_times(len(rows), self.device)
+        noisy = mix(clean, noise, t[:, None, None, None, None])
+        with torch.autocast(self.device, torch.bfloat16):
+            velocity = self.structure_flow(noisy, 1000 * t, cond)
+        return F.mse_loss(velocity.float(), (1 - SIGMA_MIN) * noise - clean)
+
+    def _latent_loss(self, rows: Tensor, part_colors: Tensor, cond: Tensor) -> Tensor:
+        assert self.normalization is not None
+        clean = self._latents(rows, part_colors)
+        feats = (clean.feats - self.normalization.mean) / self.normalization.std
+        noise = torch.randn_like(feats)
+        t = random_times(len(rows), self.device)
+        noisy = mix(feats, noise, t[clean.coords[:, 0].long(), None])
+        with torch.autocast(self.device, torch.bfloat16):
+            velocity = self.latent_flow(clean.replace(noisy), 1000 * t, cond)
+        return F.mse_loss(velocity.feats.float(), (1 - SIGMA_MIN) * noise - feats)
+
+
+def random_times(count: int, device: str) -> Float[Tensor, "count"]:
+    """Logit-normal times (mean 1, deviation 1), 1 = noise: the published training's choice."""
+    return torch.sigmoid(1 + torch.randn(count, device=device))
+
+
+def mix(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    return (1 - t) * clean + (SIGMA_MIN + (1 - SIGMA_MIN) * t) * noise
+
+
+def start_at_zero(flow: M) -> M:
+    """Zero the output and all modulations, so that every block starts as the identity."""
+    for name, module in flow.named_modules():
+        if isinstance(module, nn.Linear) and (name == "out_layer" or "adaLN" in name or "emb_layers" in name):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+    return flow
+
+
+def train(trainer: ImageTo3DTrainer, out: Path, minutes: float, *, batch: int, max_steps: int | None, lr: float,
+          resume: Path | None) -> None:
+    if resume is not None:
+        for name, module in trainer.modules.items():
+            load_matching(module, resume / f"{name}.safetensors")
+    parameters = [p for module in trainer.modules.values() for p in module.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda")
+    average = Average(trainer.modules)
+    loop = TimedLoop("image_to_3d", minutes, optimizer, max_steps=max_steps)
+    saved = time.perf_counter()
+    for step in loop:
+        if step % 50 == 0:
+            trainer.join_latents()
+        losses = trainer.losses(batch, latent_share=0.5)
+        torch.stack(list(losses.values())).sum().backward()
+        clip_and_step(optimizer, parameters)
+        average.update(step)
+        loop.log(losses)
+        if time.perf_counter() - saved > SAVE_MINUTES * 60:
+            save(trainer, average, out)
+            saved = time.perf_counter()
+    save(trainer, average, out)
+
+
+def save(trainer: ImageTo3DTrainer, average: Average, out: Path) -> None:
+    """The averaged networks, and the numbers that `training.export` puts into `pipeline.json`."""
+    for name in trainer.modules:
+        save_half(out / f"{name}.safetensors", average.state_dict(name))
+    if trainer.normalization is not None:
+        numbers = {"mean": trainer.normalization.mean.tolist(), "std": trainer.normalization.std.tolist()}
+        (out / "normalization.json").write_text(json.dumps(numbers, indent=1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--autoencoders", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--device", default="cuda")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    while not (arguments.autoencoders / "structure_encoder.safetensors").exists():
+        time.sleep(1)
+    trainer = ImageTo3DTrainer(arguments.data, arguments.autoencoders, arguments.device)
+    train(trainer, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
+          lr=arguments.lr, resume=arguments.resume)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The data set of geometries: python -m training.objects.dataset --out DIR [--per-kind 128] [--workers 16].
+
+Writes one array file a field, row `i` = geometry `i`, kinds in blocks of `per_kind`. Colours are not part of it:
+every training step colours the parts anew.
+"""
+
+import argparse
+import logging
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from training.objects.catalog import KINDS
+from training.objects.cloud import NUM_POINTS, build_cloud
+from training.objects.kind import Kind
+from training.objects.occlusion import baked_shade
+
+logger = logging.getLogger(__name__)
+FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "positions": (np.float16, (3,)),
+    "normals": (np.int8, (3,)),
+    "radii": (np.float16, ()),
+    "parts": (np.uint8, ()),
+    "shades": (np.uint8, ()),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometries:
+    """Surfaces of many objects on one device.
+
+    Attributes:
+        positions: Half precision, cube [-0.5, 0.5]^3, z up, front to -y.
+        normals: Times 127.
+        radii: Splat standard deviation, half precision.
+        parts: Part index of each point.
+        shades: Baked brightness (tone, light, occlusion) times 160.
+        kinds: Index into the catalogue, one a geometry.
+    """
+
+    positions: Float[Tensor, "geometries points 3"]
+    normals: Int[Tensor, "geometries points 3"]
+    radii: Float[Tensor, "geometries points"]
+    parts: UInt8[Tensor, "geometries points"]
+    shades: UInt8[Tensor, "geometries points"]
+    kinds: Int[Tensor, "geometries"]
+
+    def __len__(self) -> int:
+        return self.positions.shape[0]
+
+
+def load_geometries(folder: Path, device: torch.device | str) -> Geometries:
+    """Read a data set written by `write_dataset` straight to a device."""
+    fields = {name: torch.from_numpy(np.load(folder / f"{name}.npy")).to(device) for name in FIELDS}
+    kinds = torch.from_numpy(np.load(folder / "kinds.npy")).to(device)
+    return Geometries(kinds=kinds, **fields)
+
+
+def write_dataset(folder: Path, kinds: tuple[Kind, ...], per_kind: int, workers: int, seed: int = 0) -> None:
+    """Build `per_kind` instances of every kind; instance seeds follow from `seed`, so the set is reproducible."""
+    folder.mkdir(parents=True, exist_ok=True)
+    total = len(kinds) * per_kind
+    for name, (dtype, shape) in FIELDS.items():
+        np.lib.format.open_memmap(
+            folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(total, NUM_POINTS, *shape)
+        ).flush()
+    np.save(folder / "kinds.npy", np.repeat(np.arange(len(kinds)), per_kind))
+    chunks = [(folder, kind, k * per_kind + start, min(8, per_kind - start), seed)
+              for k, kind in enumerate(kinds) for start in range(0, per_kind, 8)]
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(_write_chunk, chunks))
+
+
+def _write_chunk(job: tuple[Path, Kind, int, int, int]) -> None:
+    folder, kind, first, count, seed = job
+    files = {name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in FIELDS}
+    for row in range(first, first + count):
+        cloud = build_cloud(kind, seed=seed * 1_000_003 + row)
+        shade = baked_shade(cloud.positions, cloud.normals) * (cloud.tones / 128)
+        files["positions"][row] = cloud.positions
+        files["normals"][row] = np.round(cloud.normals * 127)
+        files["radii"][row] = cloud.radii
+        files["parts"][row] = cloud.parts
+        files["shades"][row] = np.clip(np.round(shade * 160), 0, 255)
+    for array in files.values():
+        array.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--per-kind", type=int, default=128)
+    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    started = time.perf_counter()
+    write_dataset(arguments.out, KINDS, arguments.per_kind, arguments.workers, arguments.seed)
+    logger.info("%d kinds x %d in %.0f s", len(KINDS), arguments.per_kind, time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()

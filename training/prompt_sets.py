@@ -1,0 +1,61 @@
+"""The prompts of an evaluation: unseen kind x colour pairs, known prompts of other people, unknown ones."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.objects.kind import Kind
+from training.text.captions import CaptionWriter
+from training.text.specs import Spec, held_out_pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPrompt:
+    """A prompt, and what it should give: kind and main colour where they are known."""
+
+    text: str
+    kind: str | None = None
+    color: str | None = None
+
+
+def unseen_pairs(kinds: Sequence[Kind], limit: int, seed: int) -> list[TestPrompt]:
+    """Prompts of kind x colour pairs that no training saw, in free wording."""
+    rng, writer = np.random.default_rng(seed), CaptionWriter(kinds)
+    pairs = held_out_pairs(kinds)
+    chosen = [pairs[i] for i in rng.permutation(len(pairs))[:limit]]
+    return [
+        TestPrompt(text=writer.write(Spec(kind=kind, color=color), rng), kind=kind, color=color)
+        for kind, color in chosen
+    ]
+
+
+def every_kind(kinds: Sequence[Kind]) -> list[TestPrompt]:
+    """The plain name of every kind."""
+    return [TestPrompt(text=kind.name, kind=kind.name, color=kind.default_color) for kind in kinds]
+
+
+def split_by_knowledge(
+    prompts: Sequence[str], kinds: Sequence[Kind]
+) -> tuple[list[TestPrompt], list[TestPrompt]]:
+    """(known, unknown): whether a prompt contains a kind's name or synonym as whole words, plural included."""
+    words = {word: kind.name for kind in kinds for word in (kind.name, *kind.synonyms)}
+    known, unknown = [], []
+    for prompt in prompts:
+        named = [kind for word, kind in words.items() if _names(word, prompt)]
+        if named:
+            known.append(TestPrompt(text=prompt, kind=named[0] if len(set(named)) == 1 else None))
+        else:
+            unknown.append(TestPrompt(text=prompt))
+    return known, unknown
+
+
+def sample(prompts: Sequence[TestPrompt], count: int, seed: int) -> list[TestPrompt]:
+    """`count` of them at random, repeatably."""
+    order = np.random.default_rng(seed).permutation(len(prompts))
+    return [prompts[i] for i in order[:count]]
+
+
+def _names(word: str, prompt: str) -> bool:
+    return re.search(rf"\b{re.escape(word)}(s|es)?\b", prompt.lower()) is not None
