@@ -31,6 +31,8 @@ class ImageTo3DRunner(ModelProcess):
         prepare_process(CONFIGURATION, OPTIONS)
         import torch
 
+        from export.ply import write_ply
+        from models.gaussians.cleanup import clean_up
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
         def settings(options: SamplerOptions) -> SamplerSettings:
@@ -42,6 +44,7 @@ class ImageTo3DRunner(ModelProcess):
             )
 
         self.device = CONFIGURATION.device
+        self._clean_up, self._write_ply = clean_up, write_ply
         self._structure = settings(CONFIGURATION.image_to_3d.stages.structure)
         self._latents = settings(CONFIGURATION.image_to_3d.stages.latents)
         self._model = ImageTo3D.load(
@@ -71,15 +74,12 @@ class ImageTo3DRunner(ModelProcess):
     def _finish(
         self, made: "Gaussians | Exception", ply: str, timings: dict[str, float]
     ) -> SplatResult | Exception:
-        from export.ply import write_ply
-        from models.gaussians.cleanup import clean_up
-
         if isinstance(made, Exception):
             return made
         started = time.perf_counter()
         try:
-            splats = clean_up(made, frame=CONFIGURATION.frame)
-            fill(ply, write_ply(splats))
+            splats = self._clean_up(made, frame=CONFIGURATION.frame)
+            fill(ply, self._write_ply(splats))
         except (MinerError, AbandonedError, ValueError) as error:
             return error
         timings = timings | {"clean_up": time.perf_counter() - started}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bentoml
 
@@ -12,6 +13,10 @@ from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
 from runners.splats import read_splats
 
+if TYPE_CHECKING:
+    from models.gaussians.gaussians import Gaussians
+    from validation.scorer import Scores
+
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.validation
 
@@ -21,20 +26,28 @@ class ValidationRunner(ModelProcess):
     """Holds a renderer and the scorer."""
 
     def __init__(self) -> None:
-        """Loads the scorer."""
+        """Loads the scorer and chooses the cameras."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
         import torch
 
+        from rendering.cameras import orbit
         from rendering.renderer import create_renderer
+        from validation.geometry import measure
         from validation.scorer import Scorer
+        from validation.verdict import Thresholds, judge
 
+        settings = CONFIGURATION.validation
         self.device = CONFIGURATION.device
-        self._settings = CONFIGURATION.validation
+        self._measure, self._judge = measure, judge
+        self._thresholds = Thresholds(
+            alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
+        )
+        self._cameras = orbit(settings.views, size=settings.view_size)
         self._renderer = create_renderer(self.device, num_threads=threads)
         self._scorer = Scorer.load(
             Path(CONFIGURATION.weights) / "validation",
             device=torch.device(self.device),
-            dtype=getattr(torch, self._settings.precision),
+            dtype=getattr(torch, settings.precision),
         )
 
     @bentoml.api(**runner_batch(OPTIONS))
@@ -42,26 +55,17 @@ class ValidationRunner(ModelProcess):
         """One verdict per job."""
         return answer_batch(jobs, JudgeResult, self._generate)
 
-    def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult | Exception]:
-        from rendering.cameras import orbit
-        from validation.geometry import measure
-        from validation.verdict import Thresholds, judge
-
-        settings = self._settings
-        thresholds = Thresholds(
-            alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
-        )
+    def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult]:
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
-        cameras = orbit(settings.views, size=settings.view_size)
-        views = [self._renderer.render(item, cameras) for item in splats] if settings.enabled else []
-        scores = self._scorer.score([job.prompt for job in jobs], views) if settings.enabled else [None] * len(jobs)
-        verdicts = [judge(score, thresholds, measure(item)) for score, item in zip(scores, splats, strict=True)]
-        return [
-            JudgeResult(
-                passed=verdict.passed,
-                reason=verdict.reason,
-                alignment=verdict.alignment,
-                aesthetics=verdict.aesthetics,
-            )
-            for verdict in verdicts
-        ]
+        views = [self._renderer.render(item, self._cameras) for item in splats]
+        scores = self._scorer.score([job.prompt for job in jobs], views)
+        return [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
+
+    def _verdict(self, scores: "Scores", splats: "Gaussians") -> JudgeResult:
+        verdict = self._judge(scores, self._thresholds, self._measure(splats))
+        return JudgeResult(
+            passed=verdict.passed,
+            reason=verdict.reason,
+            alignment=verdict.alignment,
+            aesthetics=verdict.aesthetics,
+        )

@@ -8,6 +8,7 @@ import bentoml
 
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
+from runners.configuration.schema import RenderOptions
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
@@ -25,41 +26,43 @@ class VideoRunner(ModelProcess):
     """Holds a renderer."""
 
     def __init__(self) -> None:
-        """Compiles or loads the renderer's kernels."""
+        """Chooses the renderer and the camera's path."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
+        from export.mp4 import encode_mp4
         from rendering.renderer import create_renderer
+        from rendering.turntable import turntable_frames
 
         self.device = CONFIGURATION.device
         self._renderer = create_renderer(self.device, num_threads=threads)
+        self._frames, self._encode = turntable_frames, encode_mp4
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[VideoJob]) -> list[VideoResult]:
         """One video per job."""
         return answer_batch(jobs, VideoResult, self._generate)
 
-    def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult | Exception]:
+    def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult]:
         return [self._film(job) for job in jobs]
 
-    def _film(self, job: VideoJob) -> VideoResult | Exception:
-        from export.mp4 import encode_mp4
-        from rendering.turntable import turntable_frames
-
+    def _film(self, job: VideoJob) -> VideoResult:
         splats = read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
-        frames = turntable_frames(splats, self._path(job.size), self._renderer)
-        return VideoResult(mp4=encode_mp4(islice(frames, job.max_frames), fps=CONFIGURATION.render.fps))
+        path = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
+        frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
+        return VideoResult(mp4=self._encode(frames, fps=CONFIGURATION.render.fps))
 
-    def _path(self, size: int) -> "Cameras":
-        from rendering.turntable import TurntableSettings, turntable, upstream_turntable
 
-        render = CONFIGURATION.render
-        if render.preset == "upstream":
-            return upstream_turntable(size=size)
-        settings = TurntableSettings(
-            seconds=render.seconds,
-            fps=render.fps,
-            size=size,
-            radius=render.camera.radius,
-            elevation_degrees=render.camera.elevation_degrees,
-            fov_y_degrees=render.camera.fov_y_degrees,
-        )
-        return turntable(settings)
+def camera_path(options: RenderOptions, size: int) -> "Cameras":
+    """The cameras of every frame, `size` pixels square."""
+    from rendering.turntable import TurntableSettings, turntable, upstream_turntable
+
+    if options.preset == "upstream":
+        return upstream_turntable(size=size)
+    settings = TurntableSettings(
+        seconds=options.seconds,
+        fps=options.fps,
+        size=size,
+        radius=options.camera.radius,
+        elevation_degrees=options.camera.elevation_degrees,
+        fov_y_degrees=options.camera.fov_y_degrees,
+    )
+    return turntable(settings)

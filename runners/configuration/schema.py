@@ -13,7 +13,6 @@ STRICT = ConfigDict(extra="forbid")
 
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True)]
 
 Profile = Literal["embedded", "24gb", "80gb"]
@@ -122,7 +121,6 @@ class ImageTo3DOptions:
 class ValidationOptions:
     """What a result must reach; otherwise it is made again, then rejected."""
 
-    enabled: Flag
     alignment: Annotated[Number, Field(ge=-1, le=1)]
     aesthetics: Annotated[Number, Field(ge=-10, le=10)]
     min_splats: Annotated[Whole, Field(ge=0, le=10_000_000)]

@@ -13,7 +13,8 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -147,32 +148,52 @@ class Scorer:
         return [Scores(alignment=-1.0 if "ugly" in prompt else 1.0, aesthetics=9.0) for prompt in prompts]
 
 
+def modules() -> dict[str, ModuleType]:
+    """The stand-ins, under the names the runners import."""
+    return {
+        "models.image.text_to_image": _module(TextToImage=TextToImage),
+        "models.matte": _module(MatteCutter=MatteCutter),
+        "models.image_to_3d": _module(ImageTo3D=ImageTo3D, SamplerSettings=SamplerSettings),
+        "validation.scorer": _module(Scorer=Scorer),
+        **_temporary(),
+    }
+
+
+def _temporary() -> dict[str, ModuleType]:
+    from types import SimpleNamespace
+    import importlib.util
+    d = {}
+    if not importlib.util.find_spec("export.mp4"):
+        d["export.mp4"] = _module(encode_mp4=lambda frames, fps: b"....ftyp" + b"".join(f.tobytes()[:1] for f in frames))
+    if not importlib.util.find_spec("validation"):
+        d["validation"] = _module(__path__=[])
+        d["validation.geometry"] = _module(measure=lambda g: g.num_splats)
+        d["validation.verdict"] = _module(Thresholds=SimpleNamespace, judge=lambda s, t, g: SimpleNamespace(
+            passed=s.alignment >= t.alignment and g >= t.min_splats, reason=None if s.alignment >= t.alignment else f"alignment {s.alignment} below {t.alignment}", alignment=s.alignment, aesthetics=s.aesthetics))
+    return d
+
+
 def install() -> None:
     """Puts the stand-ins where the runners import the real ones."""
-    _module("models.image.text_to_image", TextToImage=TextToImage)
-    _module("models.matte", MatteCutter=MatteCutter)
-    _module("models.image_to_3d", ImageTo3D=ImageTo3D, SamplerSettings=SamplerSettings)
-    _module("validation.scorer", Scorer=Scorer)
-    _temporary()
+    sys.modules.update(modules())
 
 
-def _temporary() -> None:
-    from types import SimpleNamespace
+@contextmanager
+def installed() -> Iterator[None]:
+    """The same until the end of the block; runners made inside keep theirs."""
+    before = {name: sys.modules.get(name) for name in modules()}
+    install()
     try:
-        import export.mp4
-    except ImportError:
-        _module("export.mp4", encode_mp4=lambda frames, fps: b"....ftyp" + b"".join(f.tobytes()[:1] for f in frames))
-    try:
-        import validation.verdict
-    except ImportError:
-        _module("validation", )
-        _module("validation.scorer", Scorer=Scorer)
-        _module("validation.geometry", measure=lambda g: g.num_splats)
-        _module("validation.verdict", Thresholds=SimpleNamespace, judge=lambda s, t, g: SimpleNamespace(
-            passed=s.alignment >= t.alignment and g >= t.min_splats, reason=None if s.alignment >= t.alignment else f"alignment {s.alignment} below {t.alignment}", alignment=s.alignment, aesthetics=s.aesthetics))
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
-def _module(name: str, **members: object) -> None:
-    module = ModuleType(name)
+def _module(**members: object) -> ModuleType:
+    module = ModuleType("stand_in")
     vars(module).update(members)
-    sys.modules[name] = module
+    return module

@@ -1,0 +1,105 @@
+"""The service with stand-in models: in this process, and as a real server."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from runners.configuration.profiles import REQUIRED_FILES
+from tests.service import fakes
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 15.0
+
+
+def placeholder_weights() -> Path:
+    """A folder that looks like weights; the stand-ins never read it."""
+    folder = Path(tempfile.mkdtemp(prefix="miner-test-weights-"))
+    for name in REQUIRED_FILES:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return folder
+
+
+def small_environment(weights: Path) -> dict[str, str]:
+    """Settings that keep the tests quick."""
+    return {
+        "WEIGHTS_DIR": str(weights),
+        "MINER__PROFILE": "embedded",
+        "MINER__DEVICE": "cpu",
+        "MINER__RENDER__RESOLUTION": "64",
+        "MINER__RENDER__SECONDS": "0.5",
+        "MINER__VALIDATION__VIEW_SIZE": "64",
+        "MINER__VALIDATION__VIEWS": "2",
+        "MINER__VALIDATION__AESTHETICS": "0",
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+
+
+def wait_until_ready(client: httpx.Client | TestClient, seconds: float = READY_SECONDS) -> float:
+    """Waits for /readyz; gives the seconds it took."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        try:
+            if client.get("/readyz").status_code == 200:
+                return time.monotonic() - started
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"not ready after {seconds} s")
+
+
+@contextmanager
+def running_server(
+    environment: dict[str, str], *, port: int, target: str = "tests.service.fake_service:Miner", cwd: Path = ROOT
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A real `bentoml serve` in processes of its own; gives its address and its main process."""
+    command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port), "--host", "127.0.0.1"]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+                wait_until_ready(client)
+            yield f"http://127.0.0.1:{port}", process
+        except BaseException:
+            log.seek(0)
+            sys.stderr.write(log.read().decode(errors="replace")[-6000:])
+            raise
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[TestClient]:
+    """The whole service in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in small_environment(placeholder_weights()).items():
+            patch.setenv(name, value)
+        from service import Miner
+
+        with fakes.installed(), TestClient(Miner.to_asgi()) as test_client:
+            wait_until_ready(test_client)
+            yield test_client
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a real server."""
+    with running_server(small_environment(placeholder_weights()), port=18193) as (url, _):
+        yield url

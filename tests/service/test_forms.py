@@ -1,0 +1,99 @@
+"""Prompts arrive exactly as typed, in every kind of body."""
+
+import asyncio
+import json
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+from starlette.testclient import TestClient
+
+from gateway.errors import HttpError
+from gateway.forms import parse_fields
+from gateway.parameters import check_parameters
+from tests.service.fakes import color_of
+from tests.service.ply_reader import main_color
+
+AWKWARD_PROMPTS = ["42", "null", "true", '"quoted"', '{"a":1}', "[1]", "100% wool", "a+b", "a&b=c", " padded ", "ü 漢 🚲"]
+PROMPTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(str.strip)
+
+
+def encode(kind: str, prompt: str) -> tuple[Headers, bytes]:
+    """A request's headers and body as a client library makes them."""
+    match kind:
+        case "urlencoded":
+            request = httpx.Request("POST", "http://x", data={"prompt": prompt})
+        case "multipart":
+            request = httpx.Request("POST", "http://x", files={"prompt": (None, prompt.encode())})
+        case _:
+            request = httpx.Request("POST", "http://x", json={"prompt": prompt})
+    return Headers(dict(request.headers)), request.read()
+
+
+def parse(headers: Headers, body: bytes) -> dict[str, object]:
+    return asyncio.run(parse_fields(headers, body))
+
+
+@settings(deadline=None, max_examples=60)
+@given(prompt=PROMPTS)
+@pytest.mark.parametrize("kind", ["urlencoded", "multipart", "json"])
+def test_any_prompt_survives_any_encoding(kind: str, prompt: str) -> None:
+    assert check_parameters("/generate", parse(*encode(kind, prompt))) == {"prompt": prompt}
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    body=st.binary(max_size=300),
+    content_type=st.sampled_from(
+        ["application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=b", "", "x/y"]
+    ),
+)
+def test_any_bytes_parse_or_end_in_a_client_error(body: bytes, content_type: str) -> None:
+    try:
+        check_parameters("/generate_video", parse(Headers({"content-type": content_type}), body))
+    except HttpError as error:
+        assert error.status in (400, 415, 422)
+
+
+@settings(deadline=None, max_examples=100)
+@given(body=st.binary(max_size=200))
+def test_any_multipart_content_parses_or_ends_in_a_client_error(body: bytes) -> None:
+    wrapped = b'--b\r\nContent-Disposition: form-data; name="prompt"' + body + b"\r\n--b--\r\n"
+    try:
+        parse(Headers({"content-type": "multipart/form-data; boundary=b"}), wrapped)
+    except HttpError as error:
+        assert error.status == 400
+
+
+@given(number=st.integers())
+def test_seeds_are_taken_in_range_only(number: int) -> None:
+    fields = {"prompt": "mug", "seed": str(number)}
+    if -1 <= number < 2**32:
+        assert check_parameters("/generate", fields)["seed"] == number
+    else:
+        with pytest.raises(HttpError, match="seed"):
+            check_parameters("/generate", fields)
+
+
+@pytest.mark.parametrize("prompt", AWKWARD_PROMPTS)
+@pytest.mark.parametrize("kind", ["urlencoded", "multipart", "json"])
+def test_awkward_prompts_reach_the_first_stage_as_typed(client: TestClient, kind: str, prompt: str) -> None:
+    headers, body = encode(kind, prompt)
+    reply = client.post("/generate/", headers=dict(headers), content=body)
+    assert reply.status_code == 200
+    assert main_color(reply.content) == pytest.approx(color_of(prompt), abs=1e-5)
+
+
+def test_the_last_of_a_repeated_field_counts_and_others_are_ignored() -> None:
+    body = urlencode([("prompt", "mug"), ("prompt", "lamp"), ("seed", "3"), ("color", "red")]).encode()
+    fields = parse(Headers({"content-type": "application/x-www-form-urlencoded"}), body)
+    assert check_parameters("/generate", fields) == {"prompt": "lamp", "seed": 3}
+
+
+def test_json_numbers_and_texts_are_both_integers() -> None:
+    for seed in (3, "3"):
+        body = json.dumps({"prompt": "mug", "seed": seed}).encode()
+        assert check_parameters("/generate", parse(Headers({"content-type": "application/json"}), body))["seed"] == 3
