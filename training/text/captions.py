@@ -13,13 +13,13 @@ from training.objects.colors import color_named
 from training.objects.kind import Kind
 from training.text.specs import Spec, captioned_parts
 from training.text.unknown_words import UNKNOWN_THINGS
-from training.text.words import ADJECTIVES, DETAILS, MATERIAL_ADJECTIVES, SHADES, TAILS
+from training.text.words import ADJECTIVES, DETAILS, MATERIAL_ADJECTIVES, SHADES, SYLLABLES, TAILS
 
 SYNONYM_SHARE = 0.4
 PLAIN_SHARE = 0.35
 ADJECTIVE_SHARE = 0.45
 TAIL_SHARE = 0.35
-COMPOUND_SHARE = 0.04
+COMPOUND_SHARE = 0.08
 TWO_COLOR_SHARE = 0.2
 
 AFTER_NOUN: tuple[str, ...] = (
@@ -32,8 +32,15 @@ AFTER_NOUN: tuple[str, ...] = (
     "{noun}, {color} and {adjective}",
     "{noun} {color} and {adjective}",
     "{noun} of {color} color",
+    "{noun} {adjective} and {color}",
+    "{noun} with {color} body",
+    "{noun} with {color} paint job",
+    "{noun} all in {color}",
 )
 BEFORE_NOUN: tuple[str, ...] = ("{color} {noun}", "{color}-colored {noun}", "{color} colored {noun}")
+COMPOUNDS: tuple[str, ...] = (
+    " ", " ", " ", "-shaped ", "-themed ", "-inspired ", "-style ", "-accented ", "-covered ", "-studded ", "-patterned ", 
+)  # fmt: skip
 PART_FORMS: tuple[str, ...] = (
     "{thing} with {color} {part}",
     "{thing} with {color} {part}",
@@ -66,7 +73,7 @@ class CaptionWriter:
         """One caption of the spec."""
         noun = self._noun(spec.kind, rng)
         if rng.random() < COMPOUND_SHARE:
-            noun = f"{pick(self._others, rng)}{pick((' ', '-shaped ', '-themed '), rng)}{noun}"
+            noun = f"{self._other(rng)}{pick(COMPOUNDS, rng)}{noun}"
         if self._reads_as_two_colors(spec) and rng.random() < TWO_COLOR_SHARE:
             first, second = (
                 self._color_word(spec.color or "", rng),
@@ -87,6 +94,10 @@ class CaptionWriter:
         """Whether "blue and white robot" describes the spec: its first captioned part has the second colour."""
         parts = captioned_parts(self._kinds[spec.kind])
         return spec.color is not None and spec.part is not None and spec.part == parts[0]
+
+    def _other(self, rng: np.random.Generator) -> str:
+        """Something that is no kind, real or invented."""
+        return invented_word(rng) if rng.random() < 0.25 else pick(self._others, rng)
 
     def _noun(self, kind_name: str, rng: np.random.Generator) -> str:
         kind = self._kinds[kind_name]
@@ -131,13 +142,18 @@ class CaptionWriter:
             return f"{thing} {pick(('with', 'with', 'and', 'featuring'), rng)} {detail(rng)}"
         if roll < 0.65:
             ending = pick(("", "", " design", " pattern", " motif", " print", " accents"), rng)
-            return f"{thing} with {pick(self._others, rng)}{ending}"
+            return f"{thing} with {self._other(rng)}{ending}"
         return f"{thing}{pick((' ', ', '), rng)}{pick(TAILS, rng)}"
 
 
 def pick(options: Sequence[str], rng: np.random.Generator) -> str:
     """One of the options."""
     return options[int(rng.integers(len(options)))]
+
+
+def invented_word(rng: np.random.Generator) -> str:
+    """A word that nobody has seen, from two to four syllables."""
+    return "".join(pick(SYLLABLES, rng) for _ in range(int(rng.integers(2, 5))))
 
 
 def detail(rng: np.random.Generator) -> str:

@@ -7,12 +7,12 @@ import numpy as np
 
 from training.objects.colors import COLORS
 from training.objects.kind import Kind
-from training.text.captions import detail, dress, pick
+from training.text.captions import COMPOUNDS, detail, dress, invented_word, pick
 from training.text.unknown_words import UNKNOWN_THINGS
 from training.text.words import ADJECTIVES, TAILS
 
 HEAD_END = re.compile(
-    r"\b(?:with|in|on|of|for|at|from|and|by|holding|wearing|made|covered|has|having|featuring|that|under|near|shaped|"
+    r"\b(?:with|in|on|of|for|at|from|by|holding|wearing|made|covered|has|having|featuring|that|under|near|shaped|"
     r"wrapped|painted|perched|floating|disguised|resembling|like)\b|[,.;:(]"
 )
 PREFIXES: tuple[str, ...] = (
@@ -25,11 +25,6 @@ PREFIXES: tuple[str, ...] = (
     "piece of",
     "jar of",
 )
-SYLLABLES: tuple[str, ...] = (
-    "ba", "bro", "ca", "cor", "da", "del", "dra", "el", "fa", "fen", "ga", "gri", "ha", "hol", "in", "ja", "ka", "kel",
-    "la", "lin", "ma", "mor", "na", "no", "or", "pa", "pin", "qua", "ra", "rik", "sa", "sto", "ta", "tor", "u", "va",
-    "ver", "wa", "wen", "xi", "ya", "zu", "ble", "ter", "ton", "ling", "mite", "ster", "der", "ca", "chi", "lo", "ra",
-)  # fmt: skip
 GARBAGE: tuple[str, ...] = (
     "42", "null", "undefined", "hello world", "test", "lorem ipsum", "asdf", "the quick brown fox", "{}", "???",
     "something", "nothing", "an object", "a thing", "it", "love", "music", "time", "freedom", "mathematics", "blue",
@@ -71,11 +66,17 @@ def mentioned_kinds(prompt: str, kinds: Sequence[Kind]) -> set[str]:
 def named_kind(prompt: str, kinds: Sequence[Kind]) -> str | None:
     """The kind that the prompt's head noun is, or None.
 
-    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words.
+    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words, or the last
+    before an "and" ("convertible red and glossy" and other nouns in front of their adjectives are not found).
     """
-    head = f" {' '.join(words_of(HEAD_END.split(prompt.lower().strip(), maxsplit=1)[0]))}"
-    matches = [noun for noun in nouns_of(kinds) if head.endswith(f" {noun}")]
-    return nouns_of(kinds)[max(matches, key=len)] if matches else None
+    nouns = nouns_of(kinds)
+    head = HEAD_END.split(prompt.lower().strip(), maxsplit=1)[0]
+    for part in (head, head.split(" and ")[0]):
+        text = f" {' '.join(words_of(part))}"
+        matches = [noun for noun in nouns if text.endswith(f" {noun}")]
+        if matches:
+            return nouns[max(matches, key=len)]
+    return None
 
 
 class UnknownPromptWriter:
@@ -99,13 +100,15 @@ class UnknownPromptWriter:
             thing = f"{pick(self._known, rng)}{joint} {thing}"
         elif roll < 0.16:
             thing = f"{pick(PREFIXES, rng)} {thing}s"
-        elif roll < 0.22:
-            thing = f"{self._thing(rng)} {thing}"
+        elif roll < 0.24:
+            thing = f"{self._thing(rng)}{pick(COMPOUNDS, rng)}{thing}"
+        elif roll < 0.28:
+            thing = f"{pick(PREFIXES, rng)} {pick((*self._colors, *ADJECTIVES), rng)} {thing}s"
         return dress(self._with_tail(self._described(thing, rng), rng), rng)
 
     def _thing(self, rng: np.random.Generator) -> str:
         if rng.random() < 0.15:
-            word = "".join(pick(SYLLABLES, rng) for _ in range(int(rng.integers(2, 5))))
+            word = invented_word(rng)
             return word if stem(word) not in self._heads else f"{word}ix"
         return pick(self.things, rng)
 
@@ -118,8 +121,10 @@ class UnknownPromptWriter:
             return f"{color} {thing}"
         if roll < 0.7:
             return f"{adjective} {thing}"
-        if roll < 0.85:
+        if roll < 0.82:
             return f"{adjective} {color} {thing}"
+        if roll < 0.86:
+            return f"{thing} {adjective} and {color}"
         return f"{color} and {pick(self._colors, rng)} {thing}" if roll < 0.93 else f"{thing}, {color}"
 
     def _with_tail(self, text: str, rng: np.random.Generator) -> str:

@@ -1,5 +1,10 @@
 """Words around the noun: adjectives and tails that people add to a prompt and that change nothing we draw."""
 
+SYLLABLES: tuple[str, ...] = (
+    "ba", "bro", "ca", "cor", "da", "del", "dra", "el", "fa", "fen", "ga", "gri", "ha", "hol", "in", "ja", "ka", "kel",
+    "la", "lin", "ma", "mor", "na", "no", "or", "pa", "pin", "qua", "ra", "rik", "sa", "sto", "ta", "tor", "u", "va",
+    "ver", "wa", "wen", "xi", "ya", "zu", "ble", "ter", "ton", "ling", "mite", "ster", "der", "ca", "chi", "lo", "ra",
+)  # fmt: skip
 ADJECTIVES: tuple[str, ...] = (
     "shiny", "glossy", "matte", "polished", "smooth", "rough", "old", "new", "antique", "vintage", "retro", "modern",
     "futuristic", "classic", "rustic", "ornate", "elegant", "sleek", "simple", "plain", "minimalist", "fancy", "cute",
@@ -54,4 +59,7 @@ TAILS: tuple[str, ...] = (
     "in the desert", "in the forest", "at night", "on the beach", "by the sea", "near a lake", "under the sun",
     "ready for adventure", "full of details", "3d model", "3d render", "game asset", "isolated", "high quality", "4k",
     "studio lighting", "centered", "full view", "photorealistic", "low poly style", "perched on rock", "in a museum",
+    "leaning against wall", "standing tall", "parked on street", "surrounded by rocks", "galloping", "ready to go",
+    "on display", "in full bloom", "with price tag", "on a string", "in a box", "on hill", "hanging from ceiling",
+    "powerful and imposing", "with surfboard", "flying high", "covered in gold leaf", "in moonlight", "from ancient times",
 )  # fmt: skip
