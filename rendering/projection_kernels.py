@@ -5,7 +5,9 @@ serial function: parallelism comes from calling it on several threads for differ
 depends on the number of threads.
 
 A projected splat is one row of `NUM_FIELDS` float32 values: x, y (pixels), conic xx, xy, yy (the inverse of
-the covariance), opacity, r, g, b, first and end column, first and end row.
+the covariance), opacity, r, g, b, first and end pixel row, squared extent (in standard deviations), inverse
+variance along y, and slope (columns by which the middle of the ellipse shifts per row); and one box of tiles:
+first and end column, first and end row.
 """
 
 import math
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 
 from rendering.jit import kernel
 
-NUM_FIELDS = 13
+NUM_FIELDS = 14
+TILE = 16  # pixels, both ways
 ALPHA_THRESHOLD = 1.0 / 255.0  # contributions below it are dropped
-MAX_EXTENT = 3.33  # standard deviations after which a splat is cut off
 NEAR_PLANE, FAR_PLANE = 0.01, 1e10
 HUGE = 1e30  # no sane value exceeds it, and neither a NaN nor infinity is below it
 VIEW_MARGIN = (
@@ -67,7 +69,7 @@ def project(
     height: int,
     eps2d: float,
     antialiased: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint32]]:
     """Project splats into one image; those that cannot touch it, or hold a NaN or infinity, are left out.
 
     Args:
@@ -83,11 +85,12 @@ def project(
         antialiased: Scale the opacity down by what that blur adds.
 
     Returns:
-        Projected splats [visible, NUM_FIELDS] and the bits of their depths [visible]: positive floats are
-        ordered as their bits.
+        Projected splats [visible, NUM_FIELDS], their boxes [visible, 4], and the bits of their depths
+        [visible]: positive floats are ordered as their bits.
     """
     num_splats = means.shape[0]
     rows = np.empty((num_splats, NUM_FIELDS), np.float32)
+    boxes = np.empty((num_splats, 4), np.int32)
     depths = np.empty(num_splats, np.float32)
     fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
     margin_x, margin_y = VIEW_MARGIN * width / fx, VIEW_MARGIN * height / fy
@@ -121,16 +124,21 @@ def project(
             opacity *= math.sqrt(max(0.0, det_sharp / det))
         if not (det > 0.0 and det < HUGE and opacity >= ALPHA_THRESHOLD):
             continue
-        extent = min(MAX_EXTENT, math.sqrt(2.0 * math.log(opacity / ALPHA_THRESHOLD)))
-        reach_x, reach_y = math.ceil(extent * math.sqrt(xx)), math.ceil(extent * math.sqrt(yy))
+        extent_squared = 2.0 * math.log(opacity / ALPHA_THRESHOLD)  # where it fades below the threshold
+        reach_x = math.ceil(math.sqrt(extent_squared * xx))
+        reach_y = math.ceil(math.sqrt(extent_squared * yy))
         if not (u + reach_x > 0.0 and u - reach_x < width and v + reach_y > 0.0 and v - reach_y < height):
             continue
         row = rows[visible]
         row[0], row[1], row[2], row[3], row[4] = u, v, yy / det, -xy / det, xx / det
         row[5] = opacity
         row[6], row[7], row[8] = max(colors[i, 0], 0.0), max(colors[i, 1], 0.0), max(colors[i, 2], 0.0)
-        row[9], row[10] = max(math.floor(u - reach_x), 0), min(math.ceil(u + reach_x), width)
-        row[11], row[12] = max(math.floor(v - reach_y), 0), min(math.ceil(v + reach_y), height)
+        first_row, end_row = max(math.floor(v - reach_y), 0), min(math.ceil(v + reach_y), height)
+        first_column, end_column = max(math.floor(u - reach_x), 0), min(math.ceil(u + reach_x), width)
+        row[9], row[10], row[11], row[12], row[13] = first_row, end_row, extent_squared, 1.0 / yy, xy / yy
+        box = boxes[visible]
+        box[0], box[1] = first_column // TILE, (end_column + TILE - 1) // TILE
+        box[2], box[3] = first_row // TILE, (end_row + TILE - 1) // TILE
         depths[visible] = z
         visible += 1
-    return rows[:visible], depths[:visible].view(np.uint32)
+    return rows[:visible], boxes[:visible], depths[:visible].view(np.uint32)

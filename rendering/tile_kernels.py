@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rendering.jit import kernel
-from rendering.projection_kernels import ALPHA_THRESHOLD
+from rendering.projection_kernels import ALPHA_THRESHOLD, TILE
 
-TILE = 16  # pixels, both ways; a row of a tile is one or two vector registers
 MAX_ALPHA = np.float32(0.999)
 MIN_ALPHA = np.float32(ALPHA_THRESHOLD)
 MIN_TRANSMITTANCE = np.float32(1e-4)
@@ -45,35 +44,39 @@ def depth_order(keys: NDArray[np.uint32]) -> NDArray[np.int32]:
 
 @kernel()
 def tile_lists(
-    rows: NDArray[np.float32], order: NDArray[np.int32], width: int, height: int
+    boxes: NDArray[np.int32], order: NDArray[np.int32], width: int, height: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """For each tile the projected splats that may touch it, front to back.
 
     Args:
-        rows: [visible, NUM_FIELDS].
+        boxes: [visible, 4] in tiles.
         order: [visible], from `depth_order`.
+        width: Image width in pixels.
+        height: Image height in pixels.
 
     Returns:
         Start of each tile's list [tiles + 1], tiles row by row, and the lists themselves [entries]: indices
-        into `rows`.
+        of projected splats.
     """
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
     starts = np.zeros(tiles_x * tiles_y + 1, np.int64)
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        for ty in range(int(row[11]) // TILE, (int(row[12]) + TILE - 1) // TILE):
-            for tx in range(int(row[9]) // TILE, (int(row[10]) + TILE - 1) // TILE):
-                starts[ty * tiles_x + tx + 1] += 1
+    for i in range(boxes.shape[0]):
+        first_column, end_column = boxes[i, 0], boxes[i, 1]
+        first_row, end_row = boxes[i, 2], boxes[i, 3]
+        for row in range(first_row, end_row):
+            for column in range(first_column, end_column):
+                starts[row * tiles_x + column + 1] += 1
     for tile in range(tiles_x * tiles_y):
         starts[tile + 1] += starts[tile]
     entries = np.empty(starts[-1], np.int32)
     ends = starts.copy()
-    for splat in order:
-        row = rows[splat]
-        for ty in range(int(row[11]) // TILE, (int(row[12]) + TILE - 1) // TILE):
-            for tx in range(int(row[9]) // TILE, (int(row[10]) + TILE - 1) // TILE):
-                tile = ty * tiles_x + tx
-                entries[ends[tile]] = splat
+    for i in order:
+        first_column, end_column = boxes[i, 0], boxes[i, 1]
+        first_row, end_row = boxes[i, 2], boxes[i, 3]
+        for row in range(first_row, end_row):
+            for column in range(first_column, end_column):
+                tile = row * tiles_x + column
+                entries[ends[tile]] = i
                 ends[tile] += 1
     return starts, entries
 
@@ -111,54 +114,56 @@ def blend(
     k7, k6, k5 = np.float32(1.0 / 5040.0), np.float32(1.0 / 720.0), np.float32(1.0 / 120.0)
     k4, k3 = np.float32(1.0 / 24.0), np.float32(1.0 / 6.0)
     middle, eighth, limit = np.float32(0.375), np.float32(0.125), np.float32(6.0)
+    slack = np.float32(0.01)  # for rounding, in the squared extent
     exp_middle = np.float32(math.exp(-3.0))  # exp(-3/8)^8
-    light = np.empty((TILE, TILE), np.float32)  # transmittance left
-    live = np.empty((TILE, TILE), np.float32)  # 1 until the pixel is finished, then 0
-    red, green, blue = np.empty_like(light), np.empty_like(light), np.empty_like(light)
+    # of each pixel: transmittance left, 1 until it is finished and then 0, red, green, blue
+    pixels = np.empty((TILE, 5, TILE), np.float32)
     columns = np.arange(TILE).astype(np.float32) + half
-    for ty in range(first_tile_row, end_tile_row):
-        for tx in range(tiles_x):
-            tile = ty * tiles_x + tx
-            light[:] = one
-            live[:] = one
-            red[:] = zero
-            green[:] = zero
-            blue[:] = zero
-            top, left = ty * TILE, np.float32(tx * TILE)
-            for number in range(starts[tile], starts[tile + 1]):
-                if (number - starts[tile]) % CHECK_INTERVAL == CHECK_INTERVAL - 1 and live.max() == zero:
-                    break
-                splat = rows[entries[number]]
-                x, a, b, c = splat[0] - left, half * splat[2], splat[3], half * splat[4]
-                opacity, r, g, bl = splat[5] * exp_middle, splat[6], splat[7], splat[8]
-                for line in range(max(int(splat[11]) - top, 0), min(int(splat[12]) - top, TILE)):
-                    dy = splat[1] - (np.float32(top + line) + half)
-                    b_dy, c_dy = b * dy, c * dy * dy
-                    t_row, l_row = light[line], live[line]
-                    r_row, g_row, b_row = red[line], green[line], blue[line]
-                    for i in range(TILE):
-                        dx = x - columns[i]
-                        sigma = a * dx * dx + b_dy * dx + c_dy
-                        u = middle - min(sigma, limit) * eighth
-                        e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
-                        e = e * e
-                        e = e * e
-                        alpha = min(opacity * (e * e), MAX_ALPHA)
-                        alpha = alpha * l_row[i] if alpha >= MIN_ALPHA else zero
-                        alpha = alpha if sigma >= zero else zero
-                        left_over = t_row[i] * (one - alpha)
-                        done = left_over <= MIN_TRANSMITTANCE
-                        weight = zero if done else alpha * t_row[i]
-                        t_row[i] = t_row[i] if done else left_over
-                        l_row[i] = zero if done else l_row[i]
-                        r_row[i] += weight * r
-                        g_row[i] += weight * g
-                        b_row[i] += weight * bl
-            for line in range(min(TILE, height - top)):
-                for i in range(min(TILE, width - tx * TILE)):
-                    pixel = rgb[top + line, tx * TILE + i]
-                    t = light[line, i]
-                    pixel[0] = red[line, i] + t * background[0]
-                    pixel[1] = green[line, i] + t * background[1]
-                    pixel[2] = blue[line, i] + t * background[2]
-                    alpha_out[top + line, tx * TILE + i] = one - t
+    for tile in range(first_tile_row * tiles_x, end_tile_row * tiles_x):
+        top, left = tile // tiles_x * TILE, tile % tiles_x * TILE
+        pixels[:, :2] = one
+        pixels[:, 2:] = zero
+        for number in range(starts[tile], starts[tile + 1]):
+            if (number - starts[tile]) % CHECK_INTERVAL == CHECK_INTERVAL - 1 and not pixels[:, 1].any():
+                break
+            splat = rows[entries[number]]
+            x, y = splat[0] - np.float32(left), splat[1] - np.float32(top)
+            a, b, c = half * splat[2], splat[3], half * splat[4]
+            opacity, red, green, blue = splat[5] * exp_middle, splat[6], splat[7], splat[8]
+            extent_squared, inverse_yy, slope = splat[11] + slack, splat[12], splat[13]
+            for line in range(max(int(splat[9]) - top, 0), min(int(splat[10]) - top, TILE)):
+                dy = y - (np.float32(line) + half)
+                room = extent_squared - inverse_yy * dy * dy
+                if room < zero:
+                    continue  # the ellipse does not reach this row
+                center_x, reach = x - slope * dy, math.sqrt(room / splat[2]) + half
+                if center_x + reach < zero or center_x - reach > TILE:
+                    continue  # it does, but outside the tile
+                b_dy, c_dy = b * dy, c * dy * dy
+                pixel = pixels[line]
+                for i in range(TILE):
+                    dx = x - columns[i]
+                    sigma = a * dx * dx + b_dy * dx + c_dy
+                    u = middle - min(sigma, limit) * eighth
+                    e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
+                    e = e * e
+                    e = e * e
+                    alpha = min(opacity * (e * e), MAX_ALPHA)
+                    alpha = alpha * pixel[1, i] if alpha >= MIN_ALPHA else zero
+                    alpha = alpha if sigma >= zero else zero
+                    light = pixel[0, i] * (one - alpha)
+                    done = light <= MIN_TRANSMITTANCE
+                    weight = zero if done else alpha * pixel[0, i]
+                    pixel[0, i] = pixel[0, i] if done else light
+                    pixel[1, i] = zero if done else pixel[1, i]
+                    pixel[2, i] += weight * red
+                    pixel[3, i] += weight * green
+                    pixel[4, i] += weight * blue
+        for line in range(min(TILE, height - top)):
+            pixel = pixels[line]
+            for i in range(min(TILE, width - left)):
+                target = rgb[top + line, left + i]
+                target[0] = pixel[2, i] + pixel[0, i] * background[0]
+                target[1] = pixel[3, i] + pixel[0, i] * background[1]
+                target[2] = pixel[4, i] + pixel[0, i] * background[2]
+                alpha_out[top + line, left + i] = one - pixel[0, i]
