@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention.varlen import varlen_attn
 
 from models.layers.norms import RmsNorm
 from models.sparse.segments import Segments
@@ -45,6 +46,8 @@ def attend(
     if segments.uniform_length is not None:
         q, k, v = (_grouped(x, segments) for x in (queries, keys, values))
         return _attention(q, k, v).flatten(0, 1)
+    if suits_varlen(values):
+        return _varlen(queries, keys, values, segments)
     outputs = []
     for bucket in segments.buckets:
         q, k, v = (_gather(x, bucket.rows) for x in (queries, keys, values))
@@ -60,11 +63,39 @@ def attend_to_context(
     segments = context.objects
     if segments.uniform_length is not None:
         return _attention(_grouped(queries, segments), context.keys, context.values).flatten(0, 1)
+    if suits_varlen(context.values):
+        return _varlen_to_context(queries, context)
     outputs = []
     for bucket in segments.buckets:
         k, v = context.keys[bucket.groups], context.values[bucket.groups]
         outputs.append(_attention(_gather(queries, bucket.rows), k, v).flatten(0, 1))
     return _unbucketed(outputs, segments)
+
+
+def suits_varlen(values: Tensor) -> bool:
+    """Whether the variable-length flash kernel takes such values: half precision on a CUDA device."""
+    return values.is_cuda and values.dtype in (torch.float16, torch.bfloat16)
+
+
+def _varlen(queries: Tensor, keys: Tensor, values: Tensor, segments: Segments) -> Tensor:
+    """All groups in one kernel, without padding; equal to the buckets' result up to rounding."""
+    q, k, v = (x.to(values.dtype) for x in (queries, keys, values))
+    if segments.order is not None:
+        q, k, v = (x.index_select(0, segments.order) for x in (q, k, v))
+    longest = max(segments.counts)
+    out: Tensor = varlen_attn(q, k, v, segments.offsets, segments.offsets, longest, longest)
+    return out if segments.inverse is None else out.index_select(0, segments.inverse)
+
+
+def _varlen_to_context(queries: Tensor, context: Context) -> Tensor:
+    segments, values = context.objects, context.values
+    length = values.shape[1]
+    k, v = (x.to(values.dtype).flatten(0, 1) for x in (context.keys, values))
+    ends = torch.arange(0, len(v) + 1, length, dtype=torch.int32, device=v.device)
+    q = queries.to(values.dtype)
+    q = q if segments.order is None else q.index_select(0, segments.order)
+    out: Tensor = varlen_attn(q, k, v, segments.offsets, ends, max(segments.counts), length)
+    return out if segments.inverse is None else out.index_select(0, segments.inverse)
 
 
 def _grouped(x: Tensor, segments: Segments) -> Tensor:
@@ -76,7 +107,6 @@ def _gather(x: Tensor, rows: Tensor) -> Tensor:
 
 
 def _unbucketed(outputs: list[Tensor], segments: Segments) -> Tensor:
-    assert segments.unbucket is not None
     return torch.cat(outputs).index_select(0, segments.unbucket)
 
 

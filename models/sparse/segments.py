@@ -8,6 +8,7 @@ needs no gathering at all.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Int, Shaped
@@ -32,36 +33,61 @@ class Bucket:
     valid: Bool[Tensor, "groups length"] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Segments:
     """A partition of token rows into groups.
 
     Attributes:
         num_tokens: Rows in all.
-        num_groups: Groups, none of them empty.
         group_of_row: Group number of each row.
+        counts: Length of each group, none of them 0.
+        order: Rows sorted by group; None where they are contiguous already.
         uniform_length: Length of every group if all are contiguous and equally long, else None.
-        buckets: The groups by similar length; empty if `uniform_length` is given.
-        unbucket: Where each row stands in the buckets' concatenated, flattened rows.
     """
 
     num_tokens: int
-    num_groups: int
     group_of_row: Int[Tensor, " tokens"]
+    counts: Sequence[int]
+    order: Int[Tensor, " tokens"] | None
     uniform_length: int | None
-    buckets: tuple[Bucket, ...]
-    unbucket: Int[Tensor, " tokens"] | None
+
+    @property
+    def num_groups(self) -> int:
+        return len(self.counts)
+
+    @cached_property
+    def offsets(self) -> Int[Tensor, " groups+1"]:
+        """Where each group starts in the sorted rows, and their end; 32-bit, as variable-length kernels want it."""
+        ends = torch.tensor((0, *self.counts), device=self.group_of_row.device).cumsum(0)
+        return ends.int()
+
+    @cached_property
+    def inverse(self) -> Int[Tensor, " tokens"] | None:
+        """Where each row stands among the sorted rows; None where they are sorted already."""
+        return None if self.order is None else torch.argsort(self.order)
+
+    @cached_property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The groups by similar length, for dense attention."""
+        rows = torch.arange(self.num_tokens, device=self.group_of_row.device) if self.order is None else self.order
+        lengths = torch.tensor(self.counts, device=rows.device)
+        starts = lengths.cumsum(0) - lengths
+        return tuple(_bucket(groups, rows, starts, lengths) for groups in _by_length(self.counts))
+
+    @cached_property
+    def unbucket(self) -> Int[Tensor, " tokens"]:
+        """Where each row stands in the buckets' concatenated, flattened rows."""
+        return _unbucket(self.buckets, self.num_tokens)
 
 
 def uniform_segments(num_groups: int, length: int, device: torch.device) -> Segments:
     """Contiguous groups of one length, such as the tokens of a dense batch."""
     return Segments(
         num_tokens=num_groups * length,
-        num_groups=num_groups,
         group_of_row=torch.arange(num_groups, device=device).repeat_interleave(length),
+        counts=(length,) * num_groups,
+        order=None,
         uniform_length=length,
-        buckets=(),
-        unbucket=None,
     )
 
 
@@ -69,18 +95,13 @@ def segments_of(keys: Int[Tensor, " tokens"]) -> Segments:
     """Groups rows with equal keys; groups are numbered in ascending order of their key."""
     _, group_of_row, lengths = torch.unique(keys, return_inverse=True, return_counts=True)
     counts: list[int] = lengths.tolist()
-    if len(set(counts)) == 1 and bool((group_of_row[1:] >= group_of_row[:-1]).all()):
-        return uniform_segments(len(counts), counts[0], keys.device)
-    order = torch.argsort(group_of_row, stable=True)
-    starts = torch.cumsum(lengths, 0) - lengths
-    buckets = tuple(_bucket(groups, order, starts, lengths) for groups in _by_length(counts))
+    contiguous = bool((group_of_row[1:] >= group_of_row[:-1]).all())
     return Segments(
         num_tokens=len(keys),
-        num_groups=len(counts),
         group_of_row=group_of_row,
-        uniform_length=None,
-        buckets=buckets,
-        unbucket=_unbucket(buckets, len(keys)),
+        counts=tuple(counts),
+        order=None if contiguous else torch.argsort(group_of_row, stable=True),
+        uniform_length=counts[0] if contiguous and len(set(counts)) == 1 else None,
     )
 
 
