@@ -36,6 +36,14 @@ class Downsampling:
     num_children: Int[Tensor, " coarse"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """The pairs of voxels one offset apart: what stands at `sources` is added to `targets`."""
+
+    sources: Int[Tensor, " pairs"]
+    targets: Int[Tensor, " pairs"]
+
+
 class VoxelGrid:
     """Integer voxel coordinates of a batch of objects.
 
@@ -95,10 +103,19 @@ class VoxelGrid:
         extent = self.coords[:, 1:].amax(dim=0).long() - low + 2
         keys, order = torch.sort(_linear_keys(self.coords, low, extent))
         strides = torch.stack([extent[1] * extent[2], extent[2], torch.ones_like(extent[2])])
-        offset = (_cube(3, self.device) - 1) @ strides
+        offset = ((_cube(3, self.device) - 1) * strides).sum(dim=1)
         wanted = _linear_keys(self.coords, low, extent)[:, None] + offset
         found = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
         return torch.where(keys[found] == wanted, order[found], len(keys))
+
+    @cached_property
+    def taps(self) -> list[Tap]:
+        """The neighbour table as pairs, one list an offset."""
+        columns = self.neighbours.unbind(dim=1)
+        return [
+            Tap(sources=rows[rows < len(self)], targets=(rows < len(self)).nonzero()[:, 0])
+            for rows in columns
+        ]
 
     def windows(self, size: int, shift: int) -> Segments:
         """Rows by cubic window of `size` voxels, the borders moved by `shift`; windows do not wrap around."""

@@ -69,7 +69,11 @@ class Segments:
     @cached_property
     def buckets(self) -> tuple[Bucket, ...]:
         """The groups by similar length, for dense attention."""
-        rows = torch.arange(self.num_tokens, device=self.group_of_row.device) if self.order is None else self.order
+        rows = (
+            torch.arange(self.num_tokens, device=self.group_of_row.device)
+            if self.order is None
+            else self.order
+        )
         lengths = torch.tensor(self.counts, device=rows.device)
         starts = lengths.cumsum(0) - lengths
         return tuple(_bucket(groups, rows, starts, lengths) for groups in _by_length(self.counts))
