@@ -1,0 +1,100 @@
+"""The validator's gates and our thresholds."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from models.gaussians.gaussians import Gaussians
+from validation.geometry import Geometry, failed_gate, measure
+from validation.scorer import Scores
+from validation.verdict import Thresholds, judge
+
+GOOD = Geometry(num_splats=7000, faint_share=0.8, all_rotations_identity=False, all_finite=True)
+SCORES = Scores(alignment=0.5, aesthetics=6.0)
+THRESHOLDS = Thresholds(alignment=0.5, aesthetics=6.0)
+
+
+def splats(count: int = 100) -> Gaussians:
+    generator = torch.Generator().manual_seed(0)
+    return Gaussians(
+        means=torch.rand(count, 3, generator=generator),
+        scales=torch.full((count, 3), 0.01),
+        quats_wxyz=F.normalize(torch.randn(count, 4, generator=generator), dim=-1),
+        opacities=torch.full((count,), 0.9),
+        colors=torch.rand(count, 3, generator=generator),
+    )
+
+
+def test_values_at_every_limit_pass() -> None:
+    assert judge(SCORES, THRESHOLDS, GOOD).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"num_splats": 6999}, "6999 splats"),
+        ({"faint_share": 0.81}, "transparent"),
+        ({"all_rotations_identity": True}, "rotated"),
+        ({"all_finite": False}, "finite"),
+    ],
+)
+def test_each_gate_rejects_with_its_reason(change: dict[str, object], reason: str) -> None:
+    geometry = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
+    verdict = judge(SCORES, THRESHOLDS, geometry)
+    assert not verdict.passed
+    assert verdict.reason is not None
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["alignment", "aesthetics"])
+@pytest.mark.parametrize("value", [-1.0, math.nan])
+def test_a_low_or_undefined_score_rejects_with_its_name(name: str, value: float) -> None:
+    verdict = judge(dataclasses.replace(SCORES, **{name: value}), THRESHOLDS, GOOD)
+    assert not verdict.passed
+    assert verdict.reason is not None
+    assert verdict.reason.startswith(name)
+
+
+def test_a_verdict_carries_the_scores() -> None:
+    verdict = judge(SCORES, THRESHOLDS, GOOD)
+    assert (verdict.alignment, verdict.aesthetics, verdict.num_splats, verdict.reason) == (
+        0.5,
+        6.0,
+        7000,
+        None,
+    )
+
+
+def test_a_sound_object_measures_as_sound() -> None:
+    assert measure(splats()) == Geometry(
+        num_splats=100, faint_share=0.0, all_rotations_identity=False, all_finite=True
+    )
+
+
+def test_opacities_below_a_thousandth_count_as_faint() -> None:
+    object_ = dataclasses.replace(
+        splats(), opacities=torch.cat([torch.full((25,), 9e-4), torch.full((75,), 1.1e-3)])
+    )
+    assert measure(object_).faint_share == 0.25
+
+
+def test_rotations_are_identity_only_when_all_are() -> None:
+    identity = torch.tensor([1.0, 0, 0, 0]).repeat(100, 1)
+    assert measure(dataclasses.replace(splats(), quats_wxyz=identity)).all_rotations_identity
+    turned = identity.clone()
+    turned[3] = torch.tensor([0.0, 1, 0, 0])
+    assert not measure(dataclasses.replace(splats(), quats_wxyz=turned)).all_rotations_identity
+
+
+@pytest.mark.parametrize("field", ["means", "scales", "quats_wxyz", "opacities", "colors"])
+def test_a_value_that_is_no_number_is_seen_in_any_field(field: str) -> None:
+    broken = getattr(splats(), field).clone()
+    broken.view(-1)[7] = math.nan
+    assert not measure(dataclasses.replace(splats(), **{field: broken})).all_finite
+
+
+def test_an_empty_object_fails_the_first_gate() -> None:
+    assert failed_gate(measure(splats(0)), min_splats=1) == "0 splats, at least 1 are wanted"

@@ -1,0 +1,155 @@
+"""How well rendered views show what a prompt asks for, and how good they look.
+
+views ──> resized, normalised ──> image tower ──> unit embeddings ──┬─> mean cosine with the prompt = alignment
+prompt ─> tokenizer ────────────> text tower ──> unit embedding ────┘
+                                                 image embeddings ────> linear head, mean = aesthetics
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import open_clip
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.errors import WeightsError
+from validation.aesthetics import AestheticsHead, find_head
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+Tokenizer = Callable[[list[str]], Tensor]
+PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """One object's scores.
+
+    Attributes:
+        alignment: Mean over views of the cosine of prompt and view.
+        aesthetics: Mean over views of the rating, about 1 to 10.
+    """
+
+    alignment: float
+    aesthetics: float
+
+
+class Scorer:
+    """An open_clip model with an aesthetics head on its image embedding; make one with `load`."""
+
+    def __init__(
+        self, model: open_clip.CLIP, tokenizer: Tokenizer, head: AestheticsHead, *, device: torch.device
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._head = head
+        self._device = device
+        self._dtype = next(model.visual.parameters()).dtype
+        settings = model.visual.preprocess_cfg
+        self._size = _side(settings["size"])
+        self._mean = torch.tensor(settings["mean"], device=device)[:, None, None]
+        self._std = torch.tensor(settings["std"], device=device)[:, None, None]
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+    ) -> "Scorer":
+        """Loads `clip/` (an open_clip model folder) and the aesthetics head beside it; nothing is fetched.
+
+        Args:
+            folder: Holds clip/open_clip_config.json, clip/open_clip_model.safetensors, the tokenizer's files if the
+                config names a tokenizer, and one head (.safetensors or a published .pth).
+            device: Where the model runs.
+            dtype: Precision of the model; the scores are computed in fp32.
+
+        Raises:
+            WeightsError: Something is missing, damaged, or does not fit together.
+        """
+        clip = folder / "clip"
+        check_clip_folder(clip)
+        head = AestheticsHead.load(find_head(folder), device=device)
+        source = f"local-dir:{clip.resolve()}"
+        try:
+            model = open_clip.create_model(
+                source, precision=PRECISIONS[dtype], device=device, require_pretrained=True
+            )
+            tokenizer = open_clip.get_tokenizer(source)
+        except (RuntimeError, OSError, ValueError, TypeError) as error:
+            raise WeightsError(f"cannot load the open_clip model in {clip}: {error}") from error
+        embedding_size = json.loads((clip / CONFIG).read_text(encoding="utf-8"))["model_cfg"]["embed_dim"]
+        if head.embedding_size != embedding_size:
+            raise WeightsError(
+                f"the head rates {head.embedding_size} numbers, the model gives {embedding_size}"
+            )
+        return cls(model.eval().requires_grad_(False), tokenizer, head, device=torch.device(device))
+
+    @torch.inference_mode()
+    def score(
+        self, prompts: Sequence[str], views: Sequence[Shaped[Tensor, "views height width 3"]]
+    ) -> list[Scores]:
+        """Scores of each prompt with its own object's views, in two forward passes for all.
+
+        Args:
+            prompts: What was asked for.
+            views: uint8, or floating in 0..1; objects may differ in number and size of views.
+
+        Raises:
+            ValueError: Not as many prompts as objects, or an object without views.
+        """
+        if len(prompts) != len(views):
+            raise ValueError(f"{len(prompts)} prompts but views of {len(views)} objects")
+        if any(len(some) == 0 for some in views):
+            raise ValueError("an object without views")
+        if not prompts:
+            return []
+        words = self.embed_texts(prompts)
+        pictures = self.embed_views(torch.cat([self.prepare(some) for some in views]))
+        counts = [len(some) for some in views]
+        return [
+            Scores(alignment=float((some @ word).mean()), aesthetics=float(self._head.rate(some).mean()))
+            for some, word in zip(pictures.split(counts), words, strict=True)
+        ]
+
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
+        """Unit-norm embeddings."""
+        tokens = self._tokenizer(list(texts)).to(self._device)
+        return F.normalize(self._model.encode_text(tokens).float(), dim=-1)
+
+    def embed_views(self, pictures: Float[Tensor, "views 3 height width"]) -> Float[Tensor, "views embed"]:
+        """Unit-norm embeddings of prepared views."""
+        return F.normalize(self._model.encode_image(pictures.to(self._dtype)).float(), dim=-1)
+
+    def prepare(self, views: Shaped[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 size size"]:
+        """Resized as the model wants it (bicubic, antialiased) and normalised."""
+        pictures = views.to(self._device).permute(0, 3, 1, 2)
+        pictures = pictures.float() / 255 if views.dtype == torch.uint8 else pictures.float()
+        size = (self._size, self._size)
+        resized = F.interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+        return (resized - self._mean) / self._std
+
+
+def check_clip_folder(folder: Path) -> None:
+    """Whether config and weights are there: without weights open_clip would start from random ones.
+
+    Raises:
+        WeightsError: One of them is missing or the config is not readable.
+    """
+    config = folder / CONFIG
+    if not config.is_file():
+        raise WeightsError(f"no {CONFIG} in {folder}")
+    try:
+        content = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsError(f"{config} is not JSON: {error}") from error
+    if "model_cfg" not in content:
+        raise WeightsError(f"{config} lacks model_cfg")
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        raise WeightsError(f"{folder} lacks {' or '.join(WEIGHTS)}")
+
+
+def _side(size: int | Sequence[int]) -> int:
+    return size if isinstance(size, int) else size[0]
