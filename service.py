@@ -1,6 +1,7 @@
 """The service: a prompt in, Gaussian splats (PLY) or a turntable video (MP4) out.
 
-Every stage is a BentoML service of its own in `runners/`; this gateway loads no model. `bentoml serve` starts all.
+Every stage is a BentoML service of its own in `runners/`; this gateway loads no model. `bentoml serve` starts
+all.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ OPTIONS = CONFIGURATION.services.gateway
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
+# What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
 Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
 
@@ -57,7 +59,7 @@ class Miner:
         self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
         self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
 
-    def _stage(self, name: str) -> Stage:
+    def _stage(self, name: str) -> Stage[Any, Any]:
         return Stage(name, getattr(self, name), concurrency=getattr(CONFIGURATION.services, name).concurrency)
 
     @bentoml.on_startup
@@ -80,9 +82,12 @@ class Miner:
 
         async def ply_response(ply: Path, watch: Stopwatch) -> Response:
             with watch.measure("read"):
-                return Response(await asyncio.to_thread(ply.read_bytes), media_type="application/octet-stream")
+                return Response(
+                    await asyncio.to_thread(ply.read_bytes), media_type="application/octet-stream"
+                )
 
-        return await self._desk.answer(prompt, seed, ply_response, deadline_seconds=OPTIONS.deadline_seconds)
+        seconds = OPTIONS.deadline_seconds
+        return await self._desk.answer(prompt, seed, ply_response, deadline_seconds=seconds)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_video")
     async def generate_video(
@@ -95,7 +100,7 @@ class Miner:
             return Response(mp4, media_type="video/mp4")
 
         seconds = OPTIONS.video_deadline_seconds
-        return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)
+        return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)  # type: ignore[return-value]
 
     def describe(self) -> dict[str, Any]:
         """For /version."""
@@ -109,4 +114,4 @@ class Miner:
         }
 
 
-Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)
+Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]

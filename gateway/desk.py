@@ -80,7 +80,9 @@ class Desk:
             self._in_work -= 1
 
     def _busy(self, detail: str, *, code: str) -> HttpError:
-        return HttpError(503, detail, code=code, headers={"Retry-After": str(self._options.retry_after_seconds)})
+        return HttpError(
+            503, detail, code=code, headers={"Retry-After": str(self._options.retry_after_seconds)}
+        )
 
     def _explain(self, error: Exception) -> HttpError:
         if isinstance(error, BentoMLException) and error.error_code == 503:

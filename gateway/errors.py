@@ -35,7 +35,12 @@ class HttpError(Exception):
     """
 
     def __init__(
-        self, status: int, detail: str | None = None, *, code: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status = status
         self.code = code or CODES.get(status, "error")

@@ -1,7 +1,7 @@
 """Request bodies as flat fields: urlencoded, multipart or a JSON object. Values arrive exactly as typed."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -73,6 +73,6 @@ async def _parse_multipart(headers: Headers, boundary: bytes, body: bytes) -> Fi
         await form.close()
 
 
-async def _stream(body: bytes) -> AsyncIterator[bytes]:
+async def _stream(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
     yield b""

@@ -88,7 +88,9 @@ class ErrorShaper:
             return
         headers = Headers(raw=start["headers"])
         kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
-        await HttpError(start["status"], headers=kept).response()({"type": "http"}, _receive_nothing, self.original)
+        await HttpError(start["status"], headers=kept).response()(
+            {"type": "http"}, _receive_nothing, self.original
+        )
 
 
 def is_our_shape(body: bytes) -> bool:
@@ -108,8 +110,8 @@ async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """The whole body.
 
     Raises:
-        HttpError: 413 for a body above `limit` bytes, 400 if the client left. What follows is read and dropped, so
-            that the client reads the answer instead of a broken connection.
+        HttpError: 413 for a body above `limit` bytes, 400 if the client left. What follows is read and
+            dropped, so that the client reads the answer instead of a broken connection.
     """
     declared = headers.get("content-length", "0")
     size = int(declared) if declared.isdecimal() else 0

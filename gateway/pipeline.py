@@ -89,8 +89,8 @@ class Pipeline:
             StageFailedError: The service cannot work.
         """
         watch = Stopwatch()
-        await self._attempt(prompt, 0, ply, watch)
-        if ply.stat().st_size:
+        rejection = await self._attempt(prompt, 0, ply, watch)
+        if rejection is None:
             await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
         logger.info("rehearsal: %s", watch.header())
 
@@ -110,7 +110,7 @@ class Pipeline:
 
 
 def seeds(first: int, count: int) -> Iterator[int]:
-    """The seeds of the attempts: the one asked for, then ones that follow from it, so that a run can be repeated."""
+    """The seeds of the attempts: the one asked for, then ones that follow from it (a run can be repeated)."""
     seed = secrets.randbelow(MAX_SEED + 1) if first == RANDOM_SEED else first
     for _ in range(count):
         yield seed

@@ -1,14 +1,15 @@
 """Whether every runner is warm.
 
-A runner is known by its process. A new process (first start, or a restart after a crash) has its batcher warmed with
-no-ops, because BentoML's holds lone requests back during its first dozen calls; then one rehearsal runs through all
-stages. Answers come from memory, so a probe never waits for a busy runner.
+A runner is known by its process. A new process (first start, or a restart after a crash) has its batcher
+warmed with no-ops, because BentoML's holds lone requests back during its first dozen calls; then one
+rehearsal runs through all stages. Answers come from memory, so a probe never waits for a busy runner.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 class Readiness:
     """Watches the runners in the background."""
 
-    def __init__(self, stages: list[Stage], pipeline: Pipeline, handover: Handover) -> None:
+    def __init__(self, stages: list[Stage[Any, Any]], pipeline: Pipeline, handover: Handover) -> None:
         """Takes what is watched, and what a rehearsal needs."""
         self._stages = stages
         self._pipeline = pipeline
@@ -91,7 +92,7 @@ class Readiness:
             processes.clear()
 
 
-async def _ask(stage: Stage) -> int | None:
+async def _ask(stage: Stage[Any, Any]) -> int | None:
     """The runner's process; None while it is busy, loading or gone."""
     try:
         return (await asyncio.wait_for(stage.status(), STATUS_SECONDS)).process
@@ -99,7 +100,7 @@ async def _ask(stage: Stage) -> int | None:
         return None
 
 
-async def warm_batcher(stage: Stage) -> None:
+async def warm_batcher(stage: Stage[Any, Any]) -> None:
     """Sends the no-ops that train the batcher."""
     for size in NOOP_BURSTS:
         await asyncio.gather(*(stage.call(NOOPS[stage.name]) for _ in range(size)))

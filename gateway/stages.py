@@ -97,5 +97,3 @@ class Stage(Generic[J, R]):
         """Which process answers."""
         status: Status = await self._runner.to_async.status()
         return status
-
-

@@ -37,8 +37,8 @@ def answer_batch(
     Args:
         jobs: The batch, no-ops included.
         result_type: Of the results; built without arguments for a no-op.
-        work: Turns real jobs into as many results; an item may be the exception that stopped it. If it raises for a
-            batch, each job is done again alone, so that one job cannot fail its mates.
+        work: Turns real jobs into as many results; an item may be the exception that stopped it. If it raises
+            for a batch, each job is done again alone, so that one job cannot fail its mates.
     """
     real = [job for job in jobs if not job.noop]
     results = iter(_attempt(real, result_type, work))

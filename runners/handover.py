@@ -1,11 +1,12 @@
 """Handing large files from a runner to the gateway through memory.
 
-The gateway reserves an empty file and passes its name; the runner fills it only if it still exists; the gateway reads
-it and removes it, whatever happened. So a removed reservation also tells a runner that nobody waits any more, and
-nothing is left behind when the gateway gave up before the runner was done.
+The gateway reserves an empty file and passes its name; the runner fills it only if it still exists; the
+gateway reads it and removes it, whatever happened. So a removed reservation also tells a runner that nobody
+waits any more, and nothing is left behind when the gateway gave up before the runner was done.
 
-All processes of one service share a folder named for their common parent. The gateway holds a lock in it for as long
-as it lives: that tells runners when they may leave, and the next start which folders are left over from the dead.
+All processes of one service share a folder named for their common parent. The gateway holds a lock in it for
+as long as it lives: that tells runners when they may leave, and the next start which folders are left over
+from the dead.
 """
 
 import fcntl

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import bentoml
 
 from models.errors import MinerError
 from runners.batching import answer_batch
-from runners.configuration import SamplerOptions, load_configuration
+from runners.configuration import load_configuration
 from runners.handover import AbandonedError, fill
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
@@ -35,22 +36,15 @@ class ImageTo3DRunner(ModelProcess):
         from models.gaussians.cleanup import clean_up
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
-        def settings(options: SamplerOptions) -> SamplerSettings:
-            return SamplerSettings(
-                steps=options.steps,
-                cfg_strength=options.cfg_strength,
-                cfg_interval=options.cfg_interval,
-                rescale_t=options.rescale_t,
-            )
-
+        settings = CONFIGURATION.image_to_3d
         self.device = CONFIGURATION.device
         self._clean_up, self._write_ply = clean_up, write_ply
-        self._structure = settings(CONFIGURATION.image_to_3d.stages.structure)
-        self._latents = settings(CONFIGURATION.image_to_3d.stages.latents)
+        self._structure = SamplerSettings(**asdict(settings.stages.structure))
+        self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._model = ImageTo3D.load(
             Path(CONFIGURATION.weights) / "image_to_3d",
             device=torch.device(self.device),
-            dtype=getattr(torch, CONFIGURATION.image_to_3d.precision),
+            dtype=getattr(torch, settings.precision),
         )
 
     @bentoml.api(**runner_batch(OPTIONS))
@@ -61,13 +55,12 @@ class ImageTo3DRunner(ModelProcess):
     def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
         wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
         timings: dict[str, float] = {}
-        made = self._model.generate(
-            [job.image for job in wanted],
-            [job.seed for job in wanted],
-            structure=self._structure,
-            latents=self._latents,
-            timings=timings,
-        )
+        images, seeds = [job.pixels for job in wanted], [job.seed for job in wanted]
+        made: Sequence[Gaussians | MinerError] = []
+        if wanted:
+            made = self._model.generate(
+                images, seeds, structure=self._structure, latents=self._latents, timings=timings
+            )
         by_file = {job.ply: item for job, item in zip(wanted, made, strict=True)}
         return [self._finish(by_file.get(job.ply, AbandonedError()), job.ply, timings) for job in jobs]
 

@@ -27,7 +27,9 @@ class MattingRunner(ModelProcess):
         from models.matte import MatteCutter
 
         self.device = CONFIGURATION.device
-        self._model = MatteCutter.load(Path(CONFIGURATION.weights) / "matte", device=torch.device(self.device))
+        self._model = MatteCutter.load(
+            Path(CONFIGURATION.weights) / "matte", device=torch.device(self.device)
+        )
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[MatteJob]) -> list[MatteResult]:
@@ -35,5 +37,5 @@ class MattingRunner(ModelProcess):
         return answer_batch(jobs, MatteResult, self._generate)
 
     def _generate(self, jobs: Sequence[MatteJob]) -> list[MatteResult | Exception]:
-        mattes = self._model.cut_out([job.image for job in jobs])
+        mattes = self._model.cut_out([job.pixels for job in jobs])
         return [item if isinstance(item, Exception) else MatteResult(image=item) for item in mattes]

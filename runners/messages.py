@@ -1,12 +1,13 @@
 """What travels between the gateway and the runners: one job and one result per item of a batch.
 
-A job with `noop` set only exercises the batcher. A result with a `failure` concerns its own item alone. Splats do not
-travel in here: a job names the file (see `runners.handover`) that holds them.
+A job with `noop` set only exercises the batcher. A result with a `failure` concerns its own item alone.
+Splats do not travel in here: a job names the file (see `runners.handover`) that holds them.
 """
 
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
 
 Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
@@ -67,10 +68,24 @@ class ImageResult(Result):
     image: Image | None = None
 
 
-class MatteJob(Job):
-    """Cut the object out of `image`, HxWx3 uint8."""
+class PixelsJob(Job):
+    """A job on an image.
+
+    Attributes:
+        image: uint8 pixels; None in a no-op only.
+    """
 
     image: Image | None = None
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The image of a job that is no no-op."""
+        assert self.image is not None, "only a no-op comes without an image"
+        return self.image
+
+
+class MatteJob(PixelsJob):
+    """Cut the object out of `image`, HxWx3."""
 
 
 class MatteResult(Result):
@@ -79,10 +94,9 @@ class MatteResult(Result):
     image: Image | None = None
 
 
-class SplatJob(Job):
-    """Turn `image` (HxWx4 uint8, straight alpha) into splats, written to the reserved file `ply`."""
+class SplatJob(PixelsJob):
+    """Turn `image` (HxWx4, straight alpha) into splats, written to the reserved file `ply`."""
 
-    image: Image | None = None
     seed: int = 0
     ply: str = ""
 
@@ -133,4 +147,3 @@ class Status(Message):
 
     process: int
     device: str
-

@@ -53,14 +53,18 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
 def leave_after_gateway(folder: Path, limit_seconds: float) -> None:
     """Puts SIGTERM and SIGINT off until the gateway has left, so that requests in work can end.
 
-    BentoML sends SIGTERM to all processes at once; without this an idle runner is gone when a request reaches it.
+    BentoML sends SIGTERM to all processes at once; without this an idle runner is gone when a request reaches
+    it.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         previous = signal.getsignal(number)
         drained = threading.Event()
 
         def handle(
-            received: int, frame: FrameType | None, previous: object = previous, drained: threading.Event = drained
+            received: int,
+            frame: FrameType | None,
+            previous: object = previous,
+            drained: threading.Event = drained,
         ) -> None:
             if drained.is_set() and callable(previous):
                 previous(received, frame)

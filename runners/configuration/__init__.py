@@ -1,6 +1,7 @@
-"""`configuration.yaml`: read once, checked against typed frozen dataclasses, overridden by the environment."""
+"""`configuration.yaml`: typed, checked, and overridden by the environment."""
 
-from runners.configuration.reader import ConfigurationError, load_configuration, read_configuration
+from runners.configuration.leaves import ConfigurationError
+from runners.configuration.reader import load_configuration, read_configuration
 from runners.configuration.schema import Configuration, RunnerOptions, SamplerOptions
 
 __all__ = [

@@ -68,7 +68,7 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     if not families:
         names = ", ".join(family.name for family in FAMILIES)
         raise ConfigurationError(f"profile: must be auto or one of {names}, not {profile!r}")
-    refusals = []
+    refusals: list[str] = []
     for family in families:
         folder = base / (family.folder if weights == "auto" else weights)
         refusal = _refusal(family, folder, card_bytes)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +18,7 @@ from runners.configuration.leaves import (
     place_of,
 )
 from runners.configuration.profiles import choose_profile, largest_card_bytes
-from runners.configuration.schema import Configuration
+from runners.configuration.schema import Configuration, Profile
 
 PREFIX = "MINER__"
 FILE_VARIABLE = "MINER_CONFIGURATION"
@@ -28,7 +28,7 @@ DEFAULT_FILE = Path(__file__).parents[2] / "configuration.yaml"
 
 @cache
 def load_configuration() -> Configuration:
-    """The configuration of this process: the file beside `service.py` (or `MINER_CONFIGURATION`) and its overrides.
+    """This process's configuration: the file beside `service.py` (or `MINER_CONFIGURATION`), overridden.
 
     Raises:
         ConfigurationError: See `read_configuration`.
@@ -57,6 +57,7 @@ def read_configuration(
         raise ConfigurationError(f"cannot read {path}: {error}") from error
     leaves = parse_yaml(text, name=path.name)
     presets = {where: leaves.pop(where) for where in [p for p in leaves if p[0] == "presets"]}
+    _check_presets(presets, known=leaves)
     leaves |= _environment(environment, known=leaves)
     choice = choose_profile(
         profile=_text(leaves, "profile"),
@@ -79,14 +80,26 @@ def read_configuration(
 def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:
     overrides = parse_overrides(environment, prefix=PREFIX, known=known)
     if folder := environment.get(WEIGHTS_VARIABLE):
-        overrides.setdefault(("weights",), Leaf(value=folder, where=f"environment variable {WEIGHTS_VARIABLE}"))
+        overrides.setdefault(
+            ("weights",), Leaf(value=folder, where=f"environment variable {WEIGHTS_VARIABLE}")
+        )
     return overrides
+
+
+def _check_presets(presets: Leaves, *, known: Leaves) -> None:
+    for path, leaf in presets.items():
+        if len(path) < 2:
+            raise ConfigurationError(f"presets: must hold one section per profile ({leaf.where})")
+        if path[1] not in get_args(Profile):
+            raise ConfigurationError(f"{'.'.join(path[:2])}: no such profile ({leaf.where})")
+        if path[2:] not in known:
+            raise ConfigurationError(f"{'.'.join(path)}: no such key ({leaf.where})")
 
 
 def _fill_in(leaves: Leaves, presets: Leaves, profile: str) -> None:
     for (_, name, *rest), leaf in presets.items():
         path = tuple(rest)
-        if name == profile and (path not in leaves or leaves[path].value == "auto"):
+        if name == profile and leaves[path].value == "auto":
             leaves[path] = leaf
 
 
@@ -109,7 +122,7 @@ def _validate(leaves: Leaves) -> Configuration:
         if runner.concurrency > 2 * runner.max_batch_size * runner.workers:
             where = place_of(leaves, ("services", name, "concurrency"))
             raise ConfigurationError(
-                f"services.{name}.concurrency: {runner.concurrency} is more than 2 x max_batch_size x workers ({where})"
+                f"services.{name}.concurrency: must be at most 2 x max_batch_size x workers ({where})"
             )
     return configuration
 
@@ -120,5 +133,7 @@ def _explain(leaves: Leaves, item: Any) -> str:
     message = {
         "unexpected_keyword_argument": "no such key",
         "missing": "the key is missing",
+        "missing_argument": "the key is missing",
+        "missing_keyword_only_argument": "the key is missing",
     }.get(item["type"], item["msg"])
     return f"{'.'.join(path)}: {message} ({where})"

@@ -1,7 +1,7 @@
 """The types and bounds of `configuration.yaml`; what each key means is written in that file.
 
-A key that may be `auto` in the file has its value filled in from the profile's presets before these types see it,
-except `Auto` ones, which are resolved against the machine.
+Where the file says `auto`, the profile's preset has taken its place before these types see it; only `Auto`
+types still hold it, and are resolved against the machine.
 """
 
 from typing import Annotated, Literal

@@ -17,7 +17,7 @@ from runners.configuration.profiles import REQUIRED_FILES
 from tests.service import fakes
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 15.0
+READY_SECONDS = 120.0
 
 
 def placeholder_weights() -> Path:
@@ -60,7 +60,11 @@ def wait_until_ready(client: httpx.Client | TestClient, seconds: float = READY_S
 
 @contextmanager
 def running_server(
-    environment: dict[str, str], *, port: int, target: str = "tests.service.fake_service:Miner", cwd: Path = ROOT
+    environment: dict[str, str],
+    *,
+    port: int,
+    target: str = "tests.service.fake_service:Miner",
+    cwd: Path = ROOT,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real `bentoml serve` in processes of its own; gives its address and its main process."""
     command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port), "--host", "127.0.0.1"]
@@ -93,7 +97,8 @@ def client() -> Iterator[TestClient]:
             patch.setenv(name, value)
         from service import Miner
 
-        with fakes.installed(), TestClient(Miner.to_asgi()) as test_client:
+        app = Miner.to_asgi()  # type: ignore[attr-defined]
+        with fakes.installed(), TestClient(app) as test_client:
             wait_until_ready(test_client)
             yield test_client
 

@@ -1,4 +1,4 @@
-"""The real service with stand-in models, for a real server: `bentoml serve tests.service.fake_service:Miner`."""
+"""The real service with stand-in models: `bentoml serve tests.service.fake_service:Miner`."""
 
 from tests.service import fakes
 

@@ -1,7 +1,7 @@
 """Stand-ins for the models: an object is a ball of splats whose colour follows from the prompt.
 
-The image's first pixels carry the prompt, so each stage passes on what the next one needs. Words in the prompt make
-stages fail on purpose:
+The image's first pixels carry the prompt, so each stage passes on what the next one needs. Words in the
+prompt make stages fail on purpose:
 
     nothing      the matte is empty            void        the structure is empty
     ugly         validation rejects it         second      the matte is empty for seed 7 only
@@ -75,7 +75,9 @@ class MatteCutter:
 
     def cut_out(self, images: Sequence[Pixels]) -> list[Pixels | EmptyMatteError]:
         return [
-            EmptyMatteError("nothing to see") if "nothing" in read_prompt(image) else np.dstack([image, image[..., :1] | 255])
+            EmptyMatteError("nothing to see")
+            if "nothing" in read_prompt(image)
+            else np.dstack([image, image[..., :1] | 255])
             for image in images
         ]
 
@@ -154,23 +156,8 @@ def modules() -> dict[str, ModuleType]:
         "models.image.text_to_image": _module(TextToImage=TextToImage),
         "models.matte": _module(MatteCutter=MatteCutter),
         "models.image_to_3d": _module(ImageTo3D=ImageTo3D, SamplerSettings=SamplerSettings),
-        "validation.scorer": _module(Scorer=Scorer),
-        **_temporary(),
+        "validation.scorer": _module(Scorer=Scorer, Scores=Scores),
     }
-
-
-def _temporary() -> dict[str, ModuleType]:
-    from types import SimpleNamespace
-    import importlib.util
-    d = {}
-    if not importlib.util.find_spec("export.mp4"):
-        d["export.mp4"] = _module(encode_mp4=lambda frames, fps: b"....ftyp" + b"".join(f.tobytes()[:1] for f in frames))
-    if not importlib.util.find_spec("validation"):
-        d["validation"] = _module(__path__=[])
-        d["validation.geometry"] = _module(measure=lambda g: g.num_splats)
-        d["validation.verdict"] = _module(Thresholds=SimpleNamespace, judge=lambda s, t, g: SimpleNamespace(
-            passed=s.alignment >= t.alignment and g >= t.min_splats, reason=None if s.alignment >= t.alignment else f"alignment {s.alignment} below {t.alignment}", alignment=s.alignment, aesthetics=s.aesthetics))
-    return d
 
 
 def install() -> None:

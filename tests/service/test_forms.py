@@ -17,7 +17,19 @@ from gateway.parameters import check_parameters
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color
 
-AWKWARD_PROMPTS = ["42", "null", "true", '"quoted"', '{"a":1}', "[1]", "100% wool", "a+b", "a&b=c", " padded ", "ü 漢 🚲"]
+AWKWARD_PROMPTS = [
+    "42",
+    "null",
+    "true",
+    '"quoted"',
+    '{"a":1}',
+    "[1]",
+    "100% wool",
+    "a+b",
+    "a&b=c",
+    " padded ",
+    "ü 漢 🚲",
+]
 PROMPTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).filter(str.strip)
 
 
@@ -37,6 +49,14 @@ def parse(headers: Headers, body: bytes) -> dict[str, object]:
     return asyncio.run(parse_fields(headers, body))
 
 
+def status_of(path: str, content_type: str, body: bytes) -> int:
+    try:
+        check_parameters(path, parse(Headers({"content-type": content_type}), body))
+    except HttpError as error:
+        return error.status
+    return 200
+
+
 @settings(deadline=None, max_examples=60)
 @given(prompt=PROMPTS)
 @pytest.mark.parametrize("kind", ["urlencoded", "multipart", "json"])
@@ -48,24 +68,24 @@ def test_any_prompt_survives_any_encoding(kind: str, prompt: str) -> None:
 @given(
     body=st.binary(max_size=300),
     content_type=st.sampled_from(
-        ["application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=b", "", "x/y"]
+        [
+            "application/x-www-form-urlencoded",
+            "application/json",
+            "multipart/form-data; boundary=b",
+            "",
+            "x/y",
+        ]
     ),
 )
 def test_any_bytes_parse_or_end_in_a_client_error(body: bytes, content_type: str) -> None:
-    try:
-        check_parameters("/generate_video", parse(Headers({"content-type": content_type}), body))
-    except HttpError as error:
-        assert error.status in (400, 415, 422)
+    assert status_of("/generate_video", content_type, body) in (200, 400, 415, 422)
 
 
 @settings(deadline=None, max_examples=100)
 @given(body=st.binary(max_size=200))
 def test_any_multipart_content_parses_or_ends_in_a_client_error(body: bytes) -> None:
     wrapped = b'--b\r\nContent-Disposition: form-data; name="prompt"' + body + b"\r\n--b--\r\n"
-    try:
-        parse(Headers({"content-type": "multipart/form-data; boundary=b"}), wrapped)
-    except HttpError as error:
-        assert error.status == 400
+    assert status_of("/generate", "multipart/form-data; boundary=b", wrapped) in (200, 400, 422)
 
 
 @given(number=st.integers())
@@ -96,4 +116,7 @@ def test_the_last_of_a_repeated_field_counts_and_others_are_ignored() -> None:
 def test_json_numbers_and_texts_are_both_integers() -> None:
     for seed in (3, "3"):
         body = json.dumps({"prompt": "mug", "seed": seed}).encode()
-        assert check_parameters("/generate", parse(Headers({"content-type": "application/json"}), body))["seed"] == 3
+        assert (
+            check_parameters("/generate", parse(Headers({"content-type": "application/json"}), body))["seed"]
+            == 3
+        )

@@ -8,9 +8,10 @@ from starlette.testclient import TestClient
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color, read_table
 
-UPSTREAM_PROPERTIES = (
-    "x y z nx ny nz f_dc_0 f_dc_1 f_dc_2 opacity scale_0 scale_1 scale_2 rot_0 rot_1 rot_2 rot_3".split()
-)
+UPSTREAM_PROPERTIES = [
+    "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
+    "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3",
+]  # fmt: skip
 STAGES = ["text_to_image", "matting", "image_to_3d", "validation"]
 
 
@@ -43,7 +44,9 @@ def test_server_timing_names_every_stage_in_milliseconds(client: TestClient) -> 
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(client: TestClient) -> None:
-    first, again, other = (client.post("/generate", data={"prompt": "mug", "seed": s}) for s in ("5", "5", "6"))
+    first, again, other = (
+        client.post("/generate", data={"prompt": "mug", "seed": s}) for s in ("5", "5", "6")
+    )
     assert first.headers["x-seed"] == "5"
     assert first.content == again.content != other.content
 

@@ -1,0 +1,133 @@
+"""The configuration file: what it gives, and what it refuses, naming key and place."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runners.configuration import Configuration, ConfigurationError, read_configuration
+from runners.configuration.profiles import GIB, REQUIRED_FILES, choose_profile
+
+FILE = Path(__file__).parents[2] / "configuration.yaml"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with every required file, empty."""
+    folder = tmp_path / "weights"
+    fill(folder)
+    return folder
+
+
+def fill(folder: Path) -> None:
+    for name in REQUIRED_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def read(
+    weights: Path, *, edit: tuple[str, str] | None = None, env: dict[str, str] | None = None
+) -> Configuration:
+    """The project's own file, with one text in it replaced and variables set."""
+    text = FILE.read_text()
+    if edit is not None:
+        assert text.count(edit[0]) >= 1, f"{edit[0]!r} is not in the file"
+        text = text.replace(*edit, 1)
+    path = weights.parent / "configuration.yaml"
+    path.write_text(text)
+    return read_configuration(path, {"WEIGHTS_DIR": str(weights), **(env or {})}, lambda: 0)
+
+
+def line_of(text: str) -> int:
+    return next(n for n, line in enumerate(FILE.read_text().splitlines(), 1) if text in line)
+
+
+def test_auto_takes_the_profiles_preset_and_a_value_wins(weights: Path) -> None:
+    assert read(weights).render.resolution == 512
+    edited = read(weights, edit=("  resolution: auto\n  # Distance", "  resolution: 256\n  # Distance"))
+    assert edited.render.resolution == 256
+
+
+def test_a_variable_overrides_the_file(weights: Path) -> None:
+    configuration = read(weights, env={"MINER__RENDER__FPS": "30", "MINER__RENDER__CAMERA__RADIUS": "3"})
+    assert configuration.render.fps == 30
+    assert configuration.render.camera.radius == 3.0
+
+
+def test_the_mode_chooses_the_samplers(weights: Path) -> None:
+    options = read(weights, env={"MINER__IMAGE_TO_3D__MODE": "quality"}).image_to_3d
+    assert options.stages == options.quality != options.fast
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("fps: 24", "fps: 0"), "render.fps: .* greater .*line {fps}"),
+        (("fps: 24", "fps: '24'"), "render.fps: .* integer .*line {fps}"),
+        (("fps: 24", "fps: 24.5"), "render.fps: .* integer .*line {fps}"),
+        (("fps: 24", "fps: true"), "render.fps: .* integer .*line {fps}"),
+        (("fps: 24", "fpz: 24"), "render.fpz: no such key .*line {fps}"),
+        (("fps: 24", "seconds: 24"), "render.seconds is set twice .*line {fps}"),
+        (("mode: fast", "mode: slow"), "image_to_3d.mode: .*'fast' or 'quality'"),
+        (("preset: orbit", "preset: spiral"), "render.preset: .*'orbit' or 'upstream'"),
+        (("frame: validator", "frame: [validator"), "not valid YAML"),
+        (("frame: validator", ""), "frame: the key is missing"),
+        (("fov_y_degrees: 49.1, ", ""), "render.camera.fov_y_degrees: the key is missing .*line"),
+        (("presets:\n", "presets: 3\nother:\n"), "presets: must hold one section per profile"),
+        (("  24gb: &published", "  48gb: &published"), "presets.48gb: no such profile .*line"),
+        (
+            ("{video_deadline_seconds: 120}", "{deadline: 120}"),
+            "presets.embedded.services.gateway.deadline: no such key .*line",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_refused_with_its_line(
+    weights: Path, edit: tuple[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message.format(fps=line_of("fps: 24"))):
+        read(weights, edit=edit)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("MINER__RENDER__FPS", "0", "render.fps"),
+        ("MINER__RENDER__FRAMES", "1", "render.frames: no such key"),
+        ("MINER__SERVICES__VIDEO__CONCURRENCY", "99", "at most 2 x max_batch_size"),
+        ("MINER__IMAGE_TO_3D__FAST__LATENTS__CFG_INTERVAL", "[0.5, 2]", "cfg_interval"),
+        ("MINER__PROFILE", "48gb", "profile: must be"),
+        ("MINER__DEVICE", "tpu", "device: must be"),
+        ("MINER__DEVICE", "cuda", "no card"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_refused_with_its_variable(
+    weights: Path, variable: str, value: str, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read(weights, env={variable: value})
+
+
+def test_every_key_is_documented_beside_it() -> None:
+    lines = FILE.read_text().splitlines()
+    keys = [n for n, line in enumerate(lines) if line and not line.startswith((" ", "#", "presets"))]
+    assert all(lines[n - 1].startswith("#") for n in keys)
+    assert set(yaml.safe_load("\n".join(lines))["presets"]) == {"embedded", "24gb", "80gb"}
+
+
+def test_auto_takes_the_largest_profile_that_fits(tmp_path: Path) -> None:
+    for folder in ("models/embedded", "weights/24gb"):
+        fill(tmp_path / folder)
+    chosen = [
+        choose_profile(profile="auto", weights="auto", device="auto", base=tmp_path, card_bytes=gib * GIB)
+        for gib in (0, 16, 24, 80)
+    ]
+    assert [choice.profile for choice in chosen] == ["embedded", "embedded", "24gb", "24gb"]
+    assert [choice.device for choice in chosen] == ["cpu", "cuda", "cuda", "cuda"]
+
+
+def test_a_profile_asked_for_by_name_must_be_able_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"24gb: weights are missing in .*weights/24gb"):
+        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, card_bytes=24 * GIB)
+    fill(tmp_path / "weights/24gb")
+    with pytest.raises(ConfigurationError, match="24gb: needs a card with 22 GiB"):
+        choose_profile(profile="24gb", weights="auto", device="cpu", base=tmp_path, card_bytes=24 * GIB)

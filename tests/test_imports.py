@@ -1,0 +1,78 @@
+"""Imports flow one way: service -> gateway -> runners -> validation, export -> rendering -> models."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runners.configuration.profiles import REQUIRED_FILES
+
+ROOT = Path(__file__).parents[1]
+
+MODELS = {"models"}
+RENDERING = MODELS | {"rendering"}
+MAY_IMPORT = {
+    "models": MODELS,
+    "rendering": RENDERING,
+    "export": RENDERING | {"export"},
+    "validation": RENDERING | {"validation"},
+    "runners": RENDERING | {"export", "validation", "configuration", "runners"},
+    "gateway": {"gateway", "runners", "configuration"},
+    "service": {"gateway", "runners", "configuration", "service"},
+    "training": RENDERING | {"export", "validation", "configuration", "training"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for layer in MAY_IMPORT:
+        file = ROOT / f"{layer}.py"
+        yield from (
+            (layer, path) for path in ([file] if file.exists() else sorted((ROOT / layer).rglob("*.py")))
+        )
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Layers of the imported names; what stands below the `__main__` test is a program, not its layer."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "__main__" in ast.dump(node.test))
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (layer_of(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports are not used here"
+            yield layer_of(node.module or "")
+
+
+def layer_of(module: str) -> str:
+    """First part of the name; the configuration is a layer of its own inside `runners`."""
+    return "configuration" if module.startswith("runners.configuration") else module.split(".")[0]
+
+
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_imports_flow_one_way(layer: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for owner, path in modules()
+        if owner == layer
+        for name in imports_of(path)
+        if name in MAY_IMPORT and name not in MAY_IMPORT[layer]
+    ]
+    assert wrong == []
+
+
+def test_the_gateway_loads_no_torch(tmp_path: Path) -> None:
+    for name in REQUIRED_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    program = "import sys, service; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    environment = {**os.environ, "WEIGHTS_DIR": str(tmp_path), "MINER__PROFILE": "embedded"}
+    assert (
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=False).returncode
+        == 0
+    )
