@@ -34,7 +34,7 @@ def write_ply(gaussians: Gaussians) -> bytes:
     if gaussians.num_splats > MAX_SPLATS:
         raise ValueError(f"{gaussians.num_splats} splats; a PLY may hold {MAX_SPLATS}")
     table = np.zeros((gaussians.num_splats, len(PROPERTIES)), "<f4")
-    opacities = _array(gaussians.opacities).clip(MIN_OPACITY, 1.0 - MIN_OPACITY)
+    opacities = _array(gaussians.opacities).astype(np.float64).clip(MIN_OPACITY, 1.0 - MIN_OPACITY)
     table[:, 0:3] = _array(gaussians.means)
     table[:, 6:9] = (_array(gaussians.colors) - 0.5) / SH_C0
     table[:, 9] = np.log(opacities) - np.log1p(-opacities)
@@ -63,17 +63,17 @@ def read_ply(data: bytes) -> Gaussians:
     expected = num_splats * len(names) * 4
     if len(data) - offset != expected:
         raise PlyFormatError(f"{num_splats} splats need {expected} bytes, found {len(data) - offset}")
-    table = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names)).astype(np.float64)
+    table = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names))
 
-    def columns(*wanted: str) -> NDArray[np.float64]:
+    def columns(*wanted: str) -> NDArray[np.float32]:
         return table[:, [names.index(name) for name in wanted]]
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     return Gaussians(
         means=_tensor(columns("x", "y", "z")),
-        scales=_tensor(np.exp(columns("scale_0", "scale_1", "scale_2"))),
+        scales=torch.exp(_tensor(columns("scale_0", "scale_1", "scale_2"))),
         quats_wxyz=torch.nn.functional.normalize(_tensor(quats), dim=-1),
-        opacities=_tensor(1.0 / (1.0 + np.exp(-columns("opacity")[:, 0]))),
+        opacities=torch.sigmoid(_tensor(columns("opacity")[:, 0])),
         colors=_tensor(0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2")),
     )
 
@@ -96,9 +96,9 @@ def _read_header(data: bytes) -> tuple[list[str], int, int]:
     return [words[2] for words in lines[2:]], int(element[2]), end + len(b"end_header\n")
 
 
-def _array(values: Tensor) -> NDArray[np.float64]:
-    return values.detach().to("cpu", torch.float64).numpy()
+def _array(values: Tensor) -> NDArray[np.float32]:
+    return values.detach().to("cpu", torch.float32).numpy()
 
 
-def _tensor(values: NDArray[np.float64]) -> Float[Tensor, "..."]:
+def _tensor(values: NDArray[np.float32]) -> Float[Tensor, "..."]:
     return torch.from_numpy(values.astype(np.float32))
