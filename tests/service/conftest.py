@@ -18,6 +18,7 @@ from tests.service import fakes
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120.0
+FAKE_SERVICE = "tests.service.fake_service:Miner"
 
 
 def placeholder_weights() -> Path:
@@ -58,19 +59,23 @@ def wait_until_ready(client: httpx.Client | TestClient, seconds: float = READY_S
     pytest.fail(f"not ready after {seconds} s")
 
 
+def serve_command(target: str, port: int) -> list[str]:
+    """`bentoml serve` on this machine only."""
+    return [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port), "--host", "127.0.0.1"]
+
+
 @contextmanager
 def running_server(
     environment: dict[str, str],
     *,
     port: int,
-    target: str = "tests.service.fake_service:Miner",
+    target: str = FAKE_SERVICE,
     cwd: Path = ROOT,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real `bentoml serve` in processes of its own; gives its address and its main process."""
-    command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port), "--host", "127.0.0.1"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command,
+            serve_command(target, port),
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdout=log,
