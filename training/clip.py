@@ -3,10 +3,11 @@
     python -m training.clip --geometries DATA --out OUT --minutes 6
     python -m training.clip --smoke --out OUT                    (a few steps of everything on the CPU)
 
-Pictures are views from all around, about half of them spoiled; a sigmoid loss compares every picture of a batch with every
-text: those that fit, near misses, other pictures' texts, and prompts about unknown things, which fit nothing. OUT gets
-validation.tar (clip/, aesthetics.safetensors) and anchors.safetensors (mean embedding of every kind x colour on held-out
-geometries); `--start-from` continues from an exported folder or archive.
+Pictures are views from all around, about half of them spoiled; a sigmoid loss compares every picture of a
+batch with every text: those that fit, near misses, other pictures' texts, and prompts about unknown things,
+which fit nothing. OUT gets validation.tar (clip/, aesthetics.safetensors) and anchors.safetensors (mean
+embedding of every kind x colour on held-out geometries); `--start-from` continues from an exported folder
+or archive.
 """
 
 import argparse
@@ -40,6 +41,7 @@ from training.text_to_image import unpack_into
 
 logger = logging.getLogger(__name__)
 FOLDER = "validation"
+REPORT_SECONDS = 20.0
 LEARNING_RATE = 1e-3
 NEAR_WEIGHT = 6.0
 QUALITY_WEIGHT = 0.05
@@ -71,9 +73,7 @@ def main() -> None:
     parser.add_argument("--geometries", type=Path, help="folder of training.objects.dataset")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument(
-        "--minutes", type=float, default=6.0, help="for the training; preparation comes on top (1-2 minutes)"
-    )
+    parser.add_argument("--minutes", type=float, default=6.0, help="wall time of everything")
     parser.add_argument("--pictures", type=int, default=120_000)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--start-from", type=Path, help="exported folder or validation.tar to continue from")
@@ -133,8 +133,8 @@ def train(
     severities = draw_severities(options.pictures, generator)
     painter = painter_of(geometries, options, device, Degrader(severities, options.seed))
     pictures = paint_bank(
-        painter, scenes, all_around(options.pictures, generator), size=2 * options.config.image_size, compose=halved_on_white,
-        device=device, out_size=options.config.image_size,
+        painter, scenes, all_around(options.pictures, generator), size=2 * options.config.image_size,
+        compose=halved_on_white, device=device, out_size=options.config.image_size,
     )  # fmt: skip
     logger.info("pictures %s after %.0f s", tuple(pictures.shape), time.monotonic() - started)
     by_name = {kind.name: i for i, kind in enumerate(kinds)}
@@ -157,7 +157,8 @@ def train(
     if start_from is not None:
         model.load_state_dict(load_file(folder / "clip" / "open_clip_model.safetensors"))
     logger.info("%.2f M parameters", sum(parameter.numel() for parameter in model.parameters()) / 1e6)
-    model = optimize(model, data, options)
+    left = options.seconds - (time.monotonic() - started) - REPORT_SECONDS
+    model = optimize(model, data, options, Budget(left, options.max_steps))
     head = fit_head(embed_pictures(model, pictures), quality_of(data.severities))
     save_judge(model, *head, options.config, folder)
     archive(folder, out / f"{FOLDER}.tar")
@@ -178,7 +179,7 @@ def train(
     logger.info("total %.0f s", time.monotonic() - started)
 
 
-def optimize(model: CLIP, data: JudgeData, options: Options) -> CLIP:
+def optimize(model: CLIP, data: JudgeData, options: Options, budget: Budget) -> CLIP:
     """Trains until the budget is spent.
 
     Returns:
@@ -191,7 +192,7 @@ def optimize(model: CLIP, data: JudgeData, options: Options) -> CLIP:
     optimizer = torch.optim.AdamW(
         groups, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.05, fused=device.type == "cuda"
     )
-    average, budget = Average(model, EMA_DECAY), Budget(options.seconds, options.max_steps)
+    average = Average(model, EMA_DECAY)
     step, started = 0, time.monotonic()
     while not budget.spent(step):
         set_learning_rate(optimizer, LEARNING_RATE, budget.progress(step), step)
@@ -215,7 +216,8 @@ def optimize(model: CLIP, data: JudgeData, options: Options) -> CLIP:
             near = logits[:, options.batch : 2 * options.batch].diagonal()
             beaten = (logits[:, : options.batch].diagonal() > near).float().mean()
             logger.info(
-                "judge step %d  %.0f s  loss %.4f  rating error %.3f  beats near miss %.3f  scale %.1f bias %.1f", step,
+                "judge step %d  %.0f s  loss %.4f  rating %.3f  beats near miss %.3f  scale %.1f  bias %.1f",
+                step,
                 time.monotonic() - started, alignment.item(), rating.item() ** 0.5, beaten.item(),
                 model.logit_scale.exp().item(), model.logit_bias.item(),
             )  # fmt: skip
@@ -228,7 +230,8 @@ def draw_texts(data: JudgeData, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Texts for a batch of pictures: one that fits each, one near miss of each, as many about unknown things.
 
     Returns:
-        Token ids [texts, length], whether each text fits each picture [pictures, texts], weights of the same shape.
+        Token ids [texts, length], whether each text fits each picture [pictures, texts], weights of the
+        same shape.
     """
     batch, device = len(index), index.device
     one = torch.randint(data.fitting.shape[1], (batch,), device=device)

@@ -1,8 +1,8 @@
 """What the judge learns from: pictures with severities, and texts with what they claim.
 
-Every picture has texts that fit it (its full spec, or one that says less) and texts that nearly fit (another colour,
-another kind, another part's colour, colours swapped). Which text fits which picture follows from their attributes, so any
-picture can be compared with any text.
+Every picture has texts that fit it (its full spec, or one that says less) and texts that nearly fit
+(another colour, another kind, another part's colour, colours swapped). Which text fits which picture
+follows from their attributes, so any picture can be compared with any text.
 """
 
 from collections.abc import Sequence

@@ -89,7 +89,7 @@ def save_judge(
     config: ClipFamilyConfig,
     folder: Path,
 ) -> None:
-    """Writes clip/ (config and half-precision weights, next to its tokenizer files) and aesthetics.safetensors."""
+    """Writes clip/ (config, half-precision weights; the tokenizer is there) and aesthetics.safetensors."""
     clip = folder / "clip"
     preprocess = {
         "size": config.image_size, "mode": "RGB", "mean": MEAN, "std": STD, "interpolation": "bicubic",

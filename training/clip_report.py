@@ -135,8 +135,8 @@ def encode(
 
 
 def part_cosine(
-    model: CLIP, painter: Painter, specs: Sequence[Spec], kinds: Sequence[Kind], rows_of_kind: Sequence[np.ndarray],
-    tokenizer: Path, size: int, device: torch.device, rng: np.random.Generator,
+    model: CLIP, painter: Painter, specs: Sequence[Spec], kinds: Sequence[Kind], rows_of_kind:
+    Sequence[np.ndarray], tokenizer: Path, size: int, device: torch.device, rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """Mean cosine of captions that also colour a part, with pictures of just that."""
     two = [spec for spec in specs if spec.part is not None] or list(specs)

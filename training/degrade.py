@@ -1,7 +1,8 @@
 """Spoiling splats on purpose, so that the judge learns what bad results look like.
 
-Each object of a batch gets a severity 0..1 and one or more faults of that strength: floaters, holes, blur, noise
-splats, rough surfaces, mixed-up colours, vanished parts, faint splats. Severity 0 leaves it untouched.
+Each object of a batch gets a severity 0..1 and one or more faults of that strength: floaters, holes, blur,
+noise splats, rough surfaces, mixed-up colours, vanished parts, faint splats. Severity 0 leaves it
+untouched.
 """
 
 import torch

@@ -2,8 +2,8 @@
 
     noisy = (1 - sigma) * picture + sigma * noise,   target velocity = noise - picture
 
-In the last part of the budget a frozen copy supplies the target `v(null) + guidance * (v(caption) - v(null))`: the model
-learns to give guided results in one evaluation a step, as FLUX.1-schnell does.
+In the last part of the budget a frozen copy supplies the target `v(null) + guidance * (v(caption) -
+v(null))`: the model learns to give guided results in one evaluation a step, as FLUX.1-schnell does.
 """
 
 import copy
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -178,7 +179,7 @@ def sample(
     sigmas = torch.linspace(1, 1 / steps, steps)
     shift = family.config.shift
     sigmas = torch.cat([shift * sigmas / (1 + (shift - 1) * sigmas), torch.zeros(1)]).to(device)
-    for now, then in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for now, then in pairwise(sigmas):
         velocity = family.velocity(tokens, now.expand(len(tokens)), clip_ids.long(), t5_ids.long())
         tokens = tokens + (then - now) * velocity
     vae = family.vae

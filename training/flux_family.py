@@ -51,8 +51,8 @@ class FluxFamilyConfig:
 
 
 SMOKE = FluxFamilyConfig(
-    resolution=32, vae_channels=(8, 8, 8, 8), heads=1, head_dim=16, rope_axes=(4, 6, 6), single_blocks=1, clip_width=16,
-    clip_layers=1, t5_width=16, t5_layers=1, t5_hidden=32,
+    resolution=32, vae_channels=(8, 8, 8, 8), heads=1, head_dim=16, rope_axes=(4, 6, 6), single_blocks=1,
+    clip_width=16, clip_layers=1, t5_width=16, t5_layers=1, t5_hidden=32,
 )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ class SplatPainter:
     """Draws with gsplat.
 
     Args:
-        degrader: Spoils the splats of each picture first.
-        fill: When given, pictures are centred on the object and zoomed until it spans this share of the side (times
+        degrader: Spoils the splats of each picture first. fill: When given, pictures are centred on the
+        object and zoomed until it spans this share of the side (times
             the view's own zoom).
     """
 
@@ -85,7 +85,7 @@ class PointPainter:
 
 
 def framed(means: Float[Tensor, "batch points 3"], views: Views, fill: float) -> Views:
-    """The same single views, centred on the projected points and zoomed so that these span `fill` of the side."""
+    """The same single views, centred on the projected points, zoomed until they span `fill` of it."""
     matrix = views.world_to_camera[:, 0]
     seen = means @ matrix[:, :3, :3].transpose(1, 2) + matrix[:, None, :3, 3]
     slopes = seen[..., :2] / seen[..., 2:]

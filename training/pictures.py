@@ -1,6 +1,7 @@
 """Pictures of random coloured objects, many at a time, for the trainings that look at single views.
 
-specs -> palettes + geometry rows + cameras -> painter -> RGBA -> composed on a background -> bank of uint8 pictures
+specs -> palettes + geometry rows + cameras -> painter -> RGBA -> composed on a background -> bank of uint8
+pictures
 """
 
 from collections.abc import Callable, Sequence

@@ -3,10 +3,10 @@
     python -m training.text_to_image --geometries DATA --out OUT --minutes 9
     python -m training.text_to_image --smoke --out OUT            (a few steps of everything on the CPU)
 
-Order: captions and tokenizers -> autoencoder on rendered pictures -> latents of all pictures -> flow matching -> guidance
-distillation -> export. `--start-from` continues from an exported folder or archive (its tokenizers and autoencoder are
-kept). OUT gets text_to_image.tar (the family in FLUX.1's published layout), vae.png and samples_*.png; the folder itself is
-in `--work`.
+Order: captions and tokenizers -> autoencoder on rendered pictures -> latents of all pictures -> flow
+matching -> guidance distillation -> export. `--start-from` continues from an exported folder or archive
+(its tokenizers and autoencoder are kept). OUT gets text_to_image.tar (the family in FLUX.1's published
+layout), vae.png and samples_*.png; the folder itself is in `--work`.
 """
 
 import argparse
@@ -39,6 +39,7 @@ from training.text.tokenizers import clip_token_ids, t5_token_ids
 logger = logging.getLogger(__name__)
 FOLDER = "text_to_image"
 OBJECT_FILL = 0.84
+REPORT_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +70,15 @@ def main() -> None:
     parser.add_argument("--geometries", type=Path, help="folder of training.objects.dataset")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument(
-        "--minutes", type=float, default=9.0, help="for the trainings; preparation comes on top (1-2 minutes)"
-    )
+    parser.add_argument("--minutes", type=float, default=9.0, help="wall time of everything")
     parser.add_argument("--pictures", type=int, default=120_000)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument(
-        "--vae-share", type=float, default=0.25, help="share of the minutes for the autoencoder"
+        "--vae-share", type=float, default=0.2, help="share of the minutes for the autoencoder"
     )
-    parser.add_argument("--distill-share", type=float, default=0.2)
+    parser.add_argument(
+        "--distill-share", type=float, default=0.25, help="share of the time after the autoencoder"
+    )
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument(
@@ -169,7 +170,8 @@ def train(
         null_clip=null_clip[0, 0].to(device),
         null_t5=null_t5[0, 0].to(device),
     )
-    family = fit_flow(family, data, options, folder, out)
+    left = options.seconds - (time.monotonic() - started) - REPORT_SECONDS
+    family = fit_flow(family, data, options, left, folder, out)
     save_family(family, folder)
     archive(folder, out / f"{FOLDER}.tar")
     report(family, folder, out, options, time.monotonic() - started)
@@ -188,7 +190,7 @@ def fit_autoencoder(
     train_autoencoder(
         family.vae,
         bank[64:] if len(bank) > 128 else bank,
-        budget_of(options, options.vae_share),
+        Budget(options.seconds * options.vae_share, options.max_steps),
         batch=options.vae_batch,
     )
     family.vae.requires_grad_(False)
@@ -223,27 +225,26 @@ def encode_scenes(
     return ((latents.float() - family.vae.config.shift_factor) * family.vae.config.scaling_factor).half()
 
 
-def fit_flow(family: FluxFamily, data: FlowData, options: Options, folder: Path, out: Path) -> FluxFamily:
+def fit_flow(
+    family: FluxFamily, data: FlowData, options: Options, seconds: float, folder: Path, out: Path
+) -> FluxFamily:
     def pause(average: FluxFamily) -> None:
         save_family(average, folder)
         archive(folder, out / f"{FOLDER}.tar")
 
     family.vae.requires_grad_(False)
-    share = 1 - options.vae_share - options.distill_share
-    trained = train_flow(
-        family,
-        data,
-        budget_of(options, share),
-        batch=options.batch,
-        compiled=options.compiled,
-        on_pause=pause,
-    )
+    budget = Budget(seconds * (1 - options.distill_share), options.max_steps)
+    trained = train_flow(family, data, budget, batch=options.batch, compiled=options.compiled, on_pause=pause)
     if options.distill_share == 0:
         return trained
     return distill_guidance(
-        trained, data, budget_of(options, options.distill_share), batch=options.batch, guidance=options.guidance,
+        trained,
+        data,
+        Budget(seconds * options.distill_share, options.max_steps),
+        batch=options.batch,
+        guidance=options.guidance,
         compiled=options.compiled,
-    )  # fmt: skip
+    )
 
 
 def paint(painter: Painter, scenes: Scenes, options: Options, device: torch.device, seed: int) -> Tensor:
@@ -251,10 +252,6 @@ def paint(painter: Painter, scenes: Scenes, options: Options, device: torch.devi
     return paint_bank(
         painter, scenes, angles, size=options.config.resolution, compose=on_backdrop, device=device
     )
-
-
-def budget_of(options: Options, share: float) -> Budget:
-    return Budget(options.seconds * share, options.max_steps)
 
 
 def tokenizer_texts(captions: list[list[str]], options: Options) -> list[str]:
@@ -288,7 +285,8 @@ def load_weights(family: FluxFamily, folder: Path) -> None:
     for part in ("transformer", "vae", "text_encoder", "text_encoder_2"):
         state = load_file(next((folder / part).glob("*.safetensors")))
         missing, unexpected = getattr(family, part).load_state_dict(state, strict=False)
-        assert not unexpected and set(missing) <= {"encoder.embed_tokens.weight"}, (part, missing, unexpected)
+        assert not unexpected, (part, unexpected)
+        assert set(missing) <= {"encoder.embed_tokens.weight"}, (part, missing)
     scale = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
     family.vae.register_to_config(shift_factor=scale["shift_factor"], scaling_factor=scale["scaling_factor"])
 

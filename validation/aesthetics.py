@@ -1,4 +1,4 @@
-"""A linear rating of pictures on their unit-norm CLIP embedding, as LAION's aesthetics heads are (about 1 to 10)."""
+"""A linear rating (about 1 to 10) of pictures on their unit-norm CLIP embedding, as LAION's heads are."""
 
 import pickle
 from pathlib import Path
@@ -25,7 +25,8 @@ class AestheticsHead:
 
     @classmethod
     def load(cls, file: Path, *, device: torch.device | str) -> "AestheticsHead":
-        """Reads `weight` and `bias` from a .safetensors file or a published .pth (tensors only, no code is run).
+        """Reads `weight` and `bias` from a .safetensors file or a published .pth (tensors only, no code is
+        run).
 
         Raises:
             WeightsError: The file is missing, damaged, or holds something else.

@@ -1,8 +1,8 @@
 """How well rendered views show what a prompt asks for, and how good they look.
 
-views ──> resized, normalised ──> image tower ──> unit embeddings ──┬─> mean cosine with the prompt = alignment
-prompt ─> tokenizer ────────────> text tower ──> unit embedding ────┘
-                                                 image embeddings ────> linear head, mean = aesthetics
+views ──> resized, normalised ──> image tower ──> unit embeddings ─┬─> mean cosine with the prompt: alignment
+prompt ─> tokenizer ────────────> text tower ──> unit embedding ───┘
+                                                 image embeddings ───> linear head, mean: aesthetics
 """
 
 import json
@@ -14,7 +14,7 @@ import open_clip
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
 from validation.aesthetics import AestheticsHead, find_head
@@ -61,7 +61,8 @@ class Scorer:
         """Loads `clip/` (an open_clip model folder) and the aesthetics head beside it; nothing is fetched.
 
         Args:
-            folder: Holds clip/open_clip_config.json, clip/open_clip_model.safetensors, the tokenizer's files if the
+            folder: Holds clip/open_clip_config.json, clip/open_clip_model.safetensors, the tokenizer's
+            files if the
                 config names a tokenizer, and one head (.safetensors or a published .pth).
             device: Where the model runs.
             dtype: Precision of the model; the scores are computed in fp32.
@@ -117,18 +118,18 @@ class Scorer:
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
         """Unit-norm embeddings."""
         tokens = self._tokenizer(list(texts)).to(self._device)
-        return F.normalize(self._model.encode_text(tokens).float(), dim=-1)
+        return normalize(self._model.encode_text(tokens).float(), dim=-1)
 
     def embed_views(self, pictures: Float[Tensor, "views 3 height width"]) -> Float[Tensor, "views embed"]:
         """Unit-norm embeddings of prepared views."""
-        return F.normalize(self._model.encode_image(pictures.to(self._dtype)).float(), dim=-1)
+        return normalize(self._model.encode_image(pictures.to(self._dtype)).float(), dim=-1)
 
     def prepare(self, views: Shaped[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 size size"]:
         """Resized as the model wants it (bicubic, antialiased) and normalised."""
         pictures = views.to(self._device).permute(0, 3, 1, 2)
         pictures = pictures.float() / 255 if views.dtype == torch.uint8 else pictures.float()
         size = (self._size, self._size)
-        resized = F.interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+        resized = interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(0, 1)
         return (resized - self._mean) / self._std
 
 

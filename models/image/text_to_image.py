@@ -4,7 +4,8 @@
             └─> T5 ──> token states ──┼─> transformer, `steps` Euler steps ──> autoencoder ──> uint8 images
     seeds ──> a CPU generator each ──> noise ─┘
 
-Noise is drawn per request on the CPU, so an image depends neither on its batch mates nor on the device's generator.
+Noise is drawn per request on the CPU, so an image depends neither on its batch mates nor on the device's
+generator.
 """
 
 import json

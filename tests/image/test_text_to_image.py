@@ -142,8 +142,8 @@ def test_training_samples_as_the_pipeline_does(family_folder: Path, model: TextT
     ours = sample(family.eval(), clip_ids, t5_ids, steps=3, seed=5)
     noise = torch.randn(2, 16, SIDE // 8, SIDE // 8, generator=torch.Generator().manual_seed(5))
     theirs = pipeline(
-        prompt=prompts, latents=pack(noise), num_inference_steps=3, height=SIDE, width=SIDE, guidance_scale=0.0,
-        max_sequence_length=LENGTH, output_type="np",
+        prompt=prompts, latents=pack(noise), num_inference_steps=3, height=SIDE, width=SIDE,
+        guidance_scale=0.0, max_sequence_length=LENGTH, output_type="np",
     ).images  # fmt: skip
     assert np.abs(ours.permute(0, 2, 3, 1).numpy() / 2 + 0.5 - theirs).max() < 2e-5  # seen: 2e-6
 

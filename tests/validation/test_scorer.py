@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cosine_similarity
 
 from models.errors import WeightsError
 from validation.scorer import Scorer
@@ -26,7 +26,7 @@ def views(seed: int, count: int = 4, side: int = 40) -> Tensor:
 def test_alignment_is_the_mean_cosine_of_prompt_and_views(scorer: Scorer) -> None:
     word = scorer.embed_texts(["pink bicycle"])[0]
     pictures = scorer.embed_views(scorer.prepare(views(0)))
-    expected = F.cosine_similarity(pictures, word[None]).mean()
+    expected = cosine_similarity(pictures, word[None]).mean()
     assert scorer.score(["pink bicycle"], [views(0)])[0].alignment == pytest.approx(float(expected), abs=1e-6)
 
 

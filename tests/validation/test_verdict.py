@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import normalize
 
 from models.gaussians.gaussians import Gaussians
 from validation.geometry import Geometry, failed_gate, measure
@@ -22,7 +22,7 @@ def splats(count: int = 100) -> Gaussians:
     return Gaussians(
         means=torch.rand(count, 3, generator=generator),
         scales=torch.full((count, 3), 0.01),
-        quats_wxyz=F.normalize(torch.randn(count, 4, generator=generator), dim=-1),
+        quats_wxyz=normalize(torch.randn(count, 4, generator=generator), dim=-1),
         opacities=torch.full((count,), 0.9),
         colors=torch.rand(count, 3, generator=generator),
     )

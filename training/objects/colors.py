@@ -1,8 +1,8 @@
 """The thirteen colours of the embedded family: names, display values, and the words people use for them.
 
-Values are display-referred sRGB in 0..1 (what a flat, fully lit surface shows), chosen so that Lambert shading
-(values times 0.55 .. 1) keeps every pair apart: hues at least 30 degrees apart, or lightness far apart among the
-neutrals and along orange - gold - brown.
+Values are display-referred sRGB in 0..1 (what a flat, fully lit surface shows), chosen so that Lambert
+shading (values times 0.55 .. 1) keeps every pair apart: hues at least 30 degrees apart, or lightness far
+apart among the neutrals and along orange - gold - brown.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ class NamedColor:
     """One colour.
 
     Attributes:
-        name: The word used in specs.
-        srgb: Red, green, blue in 0..1, display-referred.
-        synonyms: Other words that mean this colour in a prompt (materials included); never another colour's name.
+        name: The word used in specs. srgb: Red, green, blue in 0..1, display-referred. synonyms: Other
+        words that mean this colour in a prompt (materials included); never another colour's name.
     """
 
     name: str
@@ -27,12 +26,21 @@ COLORS: tuple[NamedColor, ...] = (
     NamedColor(
         name="red",
         srgb=(0.86, 0.08, 0.09),
-        synonyms=("crimson", "scarlet", "ruby", "cherry red", "bright red", "dark red", "garnet", "vermilion"),
+        synonyms=(
+            "crimson",
+            "scarlet",
+            "ruby",
+            "cherry red",
+            "bright red",
+            "dark red",
+            "garnet",
+            "vermilion",
+        ),
     ),
     NamedColor(
         name="orange",
         srgb=(0.98, 0.47, 0.05),
-        synonyms=("tangerine", "bright orange", "amber", "carrot orange", "pumpkin orange", "rust orange"),
+        synonyms=("tangerine", "bright orange", "amber", "carrot orange", "rust orange"),
     ),
     NamedColor(
         name="yellow",
@@ -67,7 +75,18 @@ COLORS: tuple[NamedColor, ...] = (
     NamedColor(
         name="brown",
         srgb=(0.43, 0.23, 0.09),
-        synonyms=("wooden", "wood", "oak", "mahogany", "walnut", "chocolate", "leather", "bronze", "copper", "rusty"),
+        synonyms=(
+            "wooden",
+            "wood",
+            "oak",
+            "mahogany",
+            "walnut",
+            "chocolate",
+            "leather",
+            "bronze",
+            "copper",
+            "rusty",
+        ),
     ),
     NamedColor(
         name="black",
@@ -82,12 +101,23 @@ COLORS: tuple[NamedColor, ...] = (
     NamedColor(
         name="gray",
         srgb=(0.52, 0.53, 0.55),
-        synonyms=("grey", "silver", "steel", "chrome", "metal", "metallic", "iron", "stone", "concrete", "titanium"),
+        synonyms=(
+            "grey",
+            "silver",
+            "steel",
+            "chrome",
+            "metal",
+            "metallic",
+            "iron",
+            "stone",
+            "concrete",
+            "titanium",
+        ),
     ),
     NamedColor(
         name="gold",
         srgb=(0.80, 0.60, 0.12),
-        synonyms=("golden", "gilded", "brass", "gold plated"),
+        synonyms=("golden", "gilded", "rose gold", "brass", "gold plated"),
     ),
 )
 """Every colour, in the order of its index."""

@@ -1,8 +1,8 @@
 """An endless supply of captions for a spec, in the ways in which people word short prompts.
 
-Wording varies: word order ("pink bicycle", "bicycle, pink", "bicycle in pink"), synonyms of kind and colour, materials
-as colours, adjectives and tails without visual effect, parts ("with yellow legs", "and black wheels"), articles,
-case and a final full stop. What is drawn stays what the spec says.
+Wording varies: word order ("pink bicycle", "bicycle, pink", "bicycle in pink"), synonyms of kind and
+colour, materials as colours, adjectives and tails without visual effect, parts ("with yellow legs", "and
+black wheels"), articles, case and a final full stop. What is drawn stays what the spec says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,14 @@ from training.objects.colors import color_named
 from training.objects.kind import Kind
 from training.text.specs import Spec, captioned_parts
 from training.text.unknown_words import UNKNOWN_THINGS
-from training.text.words import ADJECTIVES, DETAILS, MATERIAL_ADJECTIVES, SHADES, SYLLABLES, TAILS
+from training.text.words import ADJECTIVES, DETAILS, GENERIC, MATERIAL_ADJECTIVES, SHADES, SYLLABLES, TAILS
 
 SYNONYM_SHARE = 0.4
 PLAIN_SHARE = 0.35
 ADJECTIVE_SHARE = 0.45
 TAIL_SHARE = 0.35
 COMPOUND_SHARE = 0.08
+DEPICTED_SHARE = 0.08
 TWO_COLOR_SHARE = 0.2
 
 AFTER_NOUN: tuple[str, ...] = (
@@ -39,8 +40,22 @@ AFTER_NOUN: tuple[str, ...] = (
 )
 BEFORE_NOUN: tuple[str, ...] = ("{color} {noun}", "{color}-colored {noun}", "{color} colored {noun}")
 COMPOUNDS: tuple[str, ...] = (
-    " ", " ", " ", "-shaped ", "-themed ", "-inspired ", "-style ", "-accented ", "-covered ", "-studded ", "-patterned ", 
+    " ", " ", " ", "-shaped ", "-themed ", "-inspired ", "-style ", "-accented ", "-covered ", "-studded ",
+    "-patterned ",
 )  # fmt: skip
+DEPICTED: tuple[str, ...] = (
+    "{noun} {generic}",
+    "{noun} {generic}",
+    "{noun}-shaped {generic}",
+    "{generic} of {noun}",
+    "{generic} shaped like a {noun}",
+    "{noun} {other}",
+    "{noun}-shaped {other}",
+    "{other} in shape of {noun}",
+    "{other} with {noun}",
+    "{other} on {noun}",
+)
+"""Where the kind is not the head of the phrase, it is still the only thing that we can draw."""
 PART_FORMS: tuple[str, ...] = (
     "{thing} with {color} {part}",
     "{thing} with {color} {part}",
@@ -58,8 +73,8 @@ PART_FORMS: tuple[str, ...] = (
 class CaptionWriter:
     """Writes captions for specs of the given kinds.
 
-    Two writers with equal generators write equal captions. Colour synonyms that are also a word of some kind ("rose")
-    are never used.
+    Two writers with equal generators write equal captions. Colour synonyms that are also a word of some
+    kind ("rose") are never used.
     """
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
@@ -72,8 +87,11 @@ class CaptionWriter:
     def write(self, spec: Spec, rng: np.random.Generator) -> str:
         """One caption of the spec."""
         noun = self._noun(spec.kind, rng)
-        if rng.random() < COMPOUND_SHARE:
+        roll = rng.random()
+        if roll < COMPOUND_SHARE:
             noun = f"{self._other(rng)}{pick(COMPOUNDS, rng)}{noun}"
+        elif roll < COMPOUND_SHARE + DEPICTED_SHARE:
+            noun = pick(DEPICTED, rng).format(noun=noun, generic=pick(GENERIC, rng), other=self._other(rng))
         if self._reads_as_two_colors(spec) and rng.random() < TWO_COLOR_SHARE:
             first, second = (
                 self._color_word(spec.color or "", rng),
@@ -91,7 +109,7 @@ class CaptionWriter:
         return dress(thing, rng)
 
     def _reads_as_two_colors(self, spec: Spec) -> bool:
-        """Whether "blue and white robot" describes the spec: its first captioned part has the second colour."""
+        """Whether "blue and white robot" says the spec: its first captioned part has the second colour."""
         parts = captioned_parts(self._kinds[spec.kind])
         return spec.color is not None and spec.part is not None and spec.part == parts[0]
 
@@ -106,7 +124,7 @@ class CaptionWriter:
         return kind.name
 
     def _color_word(self, color: str, rng: np.random.Generator) -> str:
-        synonyms = [s for s in color_named(color).synonyms if not self._nouns.intersection(s.split())]
+        synonyms = [s for s in color_named(color).synonyms if s not in self._nouns]
         if synonyms and rng.random() < SYNONYM_SHARE:
             return pick(synonyms, rng)
         return f"{pick(SHADES, rng)} {color}" if rng.random() < 0.1 else color

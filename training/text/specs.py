@@ -32,7 +32,7 @@ class Spec:
 
 
 def is_held_out(kind: str, color: str) -> bool:
-    """Whether a kind x colour pair is kept out of all training (about one pair in thirteen, stable for ever)."""
+    """Whether a kind x colour pair is kept out of all training: about one in thirteen, for ever the same."""
     return zlib.crc32(f"{kind}/{color}".encode()) % HELD_OUT_ONE_IN == 0
 
 
@@ -67,8 +67,8 @@ def draw_spec(kind: Kind, rng: np.random.Generator) -> Spec:
 def part_colors(kind: Kind, spec: Spec) -> tuple[str, ...]:
     """Colour name of every part of the kind, in order of `kind.parts`.
 
-    The first part takes the main colour, as do parts whose default is None; the rest keep their default unless the
-    spec names them.
+    The first part takes the main colour, as do parts whose default is None; the rest keep their default
+    unless the spec names them.
     """
     main = spec.color or kind.default_color
     colors = [

@@ -1,8 +1,9 @@
 """Small tokenizers of the published kinds, trained on generated text.
 
-CLIP: byte-level BPE with "</w>" word ends (vocab.json, merges.txt); <|endoftext|> has the highest id, because open_clip
-pools at the largest id. T5: Unigram with "▁" word starts (tokenizer.json); <pad> 0, </s> 1, <unk> 2. Pre-tokenisation is
-the one that `transformers` rebuilds from the vocabulary, so that every version of it splits words alike.
+CLIP: byte-level BPE with "</w>" word ends (vocab.json, merges.txt); <|endoftext|> has the highest id,
+because open_clip pools at the largest id. T5: Unigram with "▁" word starts (tokenizer.json); <pad> 0, </s>
+1, <unk> 2. Pre-tokenisation is the one that `transformers` rebuilds from the vocabulary, so that every
+version of it splits words alike.
 """
 
 import json
@@ -59,9 +60,9 @@ def save_clip_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int =
 def save_t5_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int = T5_VOCABULARY) -> int:
     """Makes a T5 tokenizer and writes its folder.
 
-    The pieces are those of a BPE on the same words; each one's score is the logarithm of its share of the texts, so
-    the most likely split keeps known words whole. Case is kept: `transformers` rebuilds the tokenizer without a
-    normaliser.
+    The pieces are those of a BPE on the same words; each one's score is the logarithm of its share of the
+    texts, so the most likely split keeps known words whole. Case is kept: `transformers` rebuilds the
+    tokenizer without a normaliser.
 
     Returns:
         The number of tokens.

@@ -1,7 +1,7 @@
-"""Endless prompts about things that the embedded family does not know, and which prompts name a known kind."""
+"""Endless prompts about things that the family does not know, and which prompts name a known kind."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from training.objects.colors import COLORS
 from training.objects.kind import Kind
 from training.text.captions import COMPOUNDS, detail, dress, invented_word, pick
 from training.text.unknown_words import UNKNOWN_THINGS
-from training.text.words import ADJECTIVES, TAILS
+from training.text.words import ADJECTIVES, GENERIC, TAILS
 
 HEAD_END = re.compile(
     r"\b(?:with|in|on|of|for|at|from|by|holding|wearing|made|covered|has|having|featuring|that|under|near|shaped|"
@@ -26,9 +26,10 @@ PREFIXES: tuple[str, ...] = (
     "jar of",
 )
 GARBAGE: tuple[str, ...] = (
-    "42", "null", "undefined", "hello world", "test", "lorem ipsum", "asdf", "the quick brown fox", "{}", "???",
-    "something", "nothing", "an object", "a thing", "it", "love", "music", "time", "freedom", "mathematics", "blue",
-    "red and yellow", "shiny", "very large", "object with stripes", "thing with wheels", "item", "prompt", "none",
+    "42", "null", "undefined", "hello world", "test", "lorem ipsum", "asdf", "the quick brown fox", "{}",
+    "???", "something", "nothing", "an object", "a thing", "it", "love", "music", "time", "freedom",
+    "mathematics", "blue", "red and yellow", "shiny", "very large", "object with stripes",
+    "thing with wheels", "item", "prompt", "none",
 )  # fmt: skip
 
 
@@ -58,16 +59,30 @@ def nouns_of(kinds: Sequence[Kind]) -> dict[str, str]:
 
 
 def mentioned_kinds(prompt: str, kinds: Sequence[Kind]) -> set[str]:
-    """Kinds whose name or a synonym occurs anywhere in the prompt."""
-    text = f" {' '.join(words_of(prompt))} "
-    return {kind for noun, kind in nouns_of(kinds).items() if f" {noun} " in text}
+    """Kinds whose name or a synonym occurs anywhere in the prompt.
+
+    The longest name counts ("palm tree" is no tree), and "rose gold" is a colour.
+    """
+    return kinds_in(prompt, nouns_of(kinds))
+
+
+def kinds_in(prompt: str, nouns: Mapping[str, str]) -> set[str]:
+    """Like `mentioned_kinds`, with a table of stemmed nouns."""
+    text = f" {' '.join(words_of(prompt))} ".replace(" rose gold ", " gold ")
+    found = set()
+    for noun in sorted((noun for noun in nouns if f" {noun} " in text), key=len, reverse=True):
+        if f" {noun} " in text:
+            found.add(nouns[noun])
+            text = text.replace(f" {noun} ", " | ")
+    return found
 
 
 def named_kind(prompt: str, kinds: Sequence[Kind]) -> str | None:
     """The kind that the prompt's head noun is, or None.
 
-    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words, or the last
-    before an "and" ("convertible red and glossy" and other nouns in front of their adjectives are not found).
+    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words,
+    or the last before an "and" ("convertible red and glossy" and other nouns in front of their adjectives
+    are not found).
     """
     nouns = nouns_of(kinds)
     head = HEAD_END.split(prompt.lower().strip(), maxsplit=1)[0]
@@ -80,24 +95,29 @@ def named_kind(prompt: str, kinds: Sequence[Kind]) -> str | None:
 
 
 class UnknownPromptWriter:
-    """Writes prompts whose head noun is no known kind; other words may be anything, known kinds included."""
+    """Writes prompts in which no word is a known kind."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self._colors = [word for color in COLORS for word in (color.name, *color.synonyms)]
-        self._known = [noun for kind in kinds for noun in (kind.name, *kind.synonyms)]
-        known_heads = {words_of(noun)[-1] for noun in self._known}
+        self._nouns = nouns_of(kinds)
         self.things = tuple(thing for thing in UNKNOWN_THINGS if not mentioned_kinds(thing, kinds))
-        self._heads = known_heads
 
     def write(self, rng: np.random.Generator) -> str:
         """One prompt."""
+        text = self._any(rng)
+        while kinds_in(text, self._nouns):
+            text = self._any(rng)
+        return text
+
+    def _any(self, rng: np.random.Generator) -> str:
         roll = rng.random()
         if roll < 0.02:
             return pick(GARBAGE, rng)
         thing = self._thing(rng)
-        if roll < 0.10 and self._known:
-            joint = pick(("", "-shaped", "-print", "-themed"), rng)
-            thing = f"{pick(self._known, rng)}{joint} {thing}"
+        if roll < 0.10:
+            thing = (
+                f"{thing} {pick(GENERIC, rng)}" if rng.random() < 0.5 else f"{pick(GENERIC, rng)} of {thing}"
+            )
         elif roll < 0.16:
             thing = f"{pick(PREFIXES, rng)} {thing}s"
         elif roll < 0.24:
@@ -108,8 +128,7 @@ class UnknownPromptWriter:
 
     def _thing(self, rng: np.random.Generator) -> str:
         if rng.random() < 0.15:
-            word = invented_word(rng)
-            return word if stem(word) not in self._heads else f"{word}ix"
+            return invented_word(rng)
         return pick(self.things, rng)
 
     def _described(self, thing: str, rng: np.random.Generator) -> str:
@@ -133,8 +152,9 @@ class UnknownPromptWriter:
             return text
         if roll < 0.6:
             return f"{text} with {pick(self._colors, rng)} {pick(self.things, rng)}"
-        if roll < 0.7 and self._known:
-            return f"{text} {pick(('with', 'on', 'and', 'shaped like', 'next to'), rng)} {pick(self._known, rng)}"
+        if roll < 0.7:
+            joint = pick(("with", "on", "and", "shaped like", "next to", "in shape of"), rng)
+            return f"{text} {joint} {pick(self.things, rng)}"
         if roll < 0.85:
             return f"{text} with {detail(rng)}"
         return f"{text} {pick(TAILS, rng)}"
