@@ -1,0 +1,52 @@
+# Every command of the project. Variables: PORT of the service, OUT for results, PROMPT, SEED, PYTHON.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8093
+OUT ?= out
+PROMPT ?= pink bicycle
+SEED ?= -1
+URL ?= http://127.0.0.1:$(PORT)
+
+export BENTOML_DO_NOT_TRACK := True
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve generate test lint bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: PORT=$(PORT) OUT=$(OUT) PROMPT=\"$(PROMPT)\" SEED=$(SEED)"
+
+demo: $(VENV)/.installed ## set up, start the service, write pink-bicycle.ply, .mp4 and .png to OUT, stop it
+	$(BIN)/python -m scripts.generate "pink bicycle" --out $(OUT) --port $(PORT) --seed $(SEED) --serve
+
+serve: $(VENV)/.installed ## run the service on PORT
+	$(BIN)/bentoml serve --port $(PORT)
+
+generate: $(VENV)/.installed ## ask the running service for PROMPT; results go to OUT
+	$(BIN)/python -m scripts.generate "$(PROMPT)" --out $(OUT) --port $(PORT) --seed $(SEED)
+
+test: $(VENV)/.installed-dev ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed ## measure a service started for it; the last line is JSON
+	$(BIN)/python -m benchmarks.end_to_end --port $(PORT) --serve
+
+clean: ## remove results and caches, keep the virtual environment
+	rm -rf $(OUT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""Measurements; each script ends with one line of JSON."""

@@ -1,0 +1,117 @@
+"""Asks the service for a prompt and writes NAME.ply, NAME.mp4 and NAME.png (a contact sheet of 8 views).
+
+python -m scripts.generate "pink bicycle" [--serve] [--port 8093] [--out out] [--seed -1]
+"""
+
+import argparse
+import re
+import sys
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from scripts.local_service import local_service
+
+TIMEOUT_SECONDS = 300.0
+REJECTED = 3  # exit status: the service answered 204
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """The command line."""
+
+    prompt: str
+    port: int
+    out: Path
+    seed: int
+    serve: bool
+
+
+def main() -> None:
+    """Runs the command line."""
+    arguments = parse_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    service = (
+        local_service(arguments.port, arguments.out / "service.log")
+        if arguments.serve
+        else nullcontext(f"http://127.0.0.1:{arguments.port}")
+    )
+    with service as url:
+        make(url, arguments)
+
+
+def make(url: str, arguments: Arguments) -> None:
+    """Writes all three files.
+
+    Raises:
+        SystemExit: The service refused, rejected or is not there.
+    """
+    stem = arguments.out / slug(arguments.prompt)
+    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
+        ply, seed = ask(client, "/generate/", {"prompt": arguments.prompt, "seed": str(arguments.seed)})
+        write(stem.with_suffix(".ply"), ply)
+        mp4, _ = ask(client, "/generate_video/", {"prompt": arguments.prompt, "seed": seed})
+        write(stem.with_suffix(".mp4"), mp4)
+    write(stem.with_suffix(".png"), contact_sheet(ply))
+
+
+def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes, str]:
+    """The body of a 200 and the seed that made it.
+
+    Raises:
+        SystemExit: Any other answer.
+    """
+    started = time.monotonic()
+    try:
+        reply = client.post(path, data=fields)
+    except httpx.TransportError as error:
+        sys.exit(f"no service at {client.base_url}: {error}. Start one with `make serve`.")
+    seconds = time.monotonic() - started
+    if reply.status_code == httpx.codes.NO_CONTENT:
+        print(f"{path} {seconds:.1f} s: rejected ({reply.headers['x-reject-reason']})")
+        sys.exit(REJECTED)
+    if reply.status_code != httpx.codes.OK:
+        sys.exit(f"{path} answered {reply.status_code}: {reply.text}")
+    print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers['server-timing']}")
+    return reply.content, reply.headers["x-seed"]
+
+
+def contact_sheet(ply: bytes) -> bytes:
+    """Eight views as a PNG."""
+    from export.ply import read_ply
+    from rendering.contact_sheet import contact_sheet_png
+    from rendering.renderer import create_renderer
+
+    return contact_sheet_png(read_ply(ply), create_renderer("cpu"))
+
+
+def write(path: Path, data: bytes) -> None:
+    """Writes a file and says so."""
+    path.write_bytes(data)
+    print(f"{path} {len(data):,} bytes")
+
+
+def slug(prompt: str) -> str:
+    """A file name for a prompt."""
+    return re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:80] or "object"
+
+
+def parse_arguments() -> Arguments:
+    """Reads `sys.argv`."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=__doc__)
+    parser.add_argument("prompt")
+    parser.add_argument("--port", type=int, default=8093)
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument("--seed", type=int, default=-1, help="-1 picks one")
+    parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
+    parsed = parser.parse_args()
+    return Arguments(
+        prompt=parsed.prompt, port=parsed.port, out=parsed.out, seed=parsed.seed, serve=parsed.serve
+    )
+
+
+if __name__ == "__main__":
+    main()
