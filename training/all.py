@@ -1,17 +1,21 @@
 """Trains the whole embedded family on one GPU: python -m training.all --work DIR --minutes 26.
 
-    dataset -> structure_vae, splat_vae, matte, judge, clip, text_to_image  (side by side)
-                     +-> image_to_3d (waits for the structure encoder, takes the splat encoder when it is there)
+    dataset -> structure_vae -> image_to_3d                (which takes the splat encoder when it is there)
+            -> splat_vae -> matte -> judge -> clip
+            -> text_to_image
 
-Every script is a process of its own with a share of the time and a log in DIR/logs; small networks leave most of a GPU
-idle, so they share it. The results lie in DIR/trained, ready for `training.export`.
+Small networks leave most of a GPU idle, so three lanes share it. Every script is a process of its own with a share of the
+time and a log in DIR/logs. The results lie in DIR/trained, ready for `training.export`.
 """
 
 import argparse
 import logging
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,47 +31,55 @@ class Job:
     arguments: tuple[str, ...]
 
 
-def jobs(work: Path) -> list[Job]:
-    """All training scripts, with what each reads and writes."""
-    data, trained = str(work / "data"), str(work / "trained")
+def lanes(work: Path) -> list[list[Job]]:
+    """The scripts that follow each other in each lane, with what each reads and writes."""
+    data, trained, build = str(work / "data"), str(work / "trained"), str(work / "build")
     own = ("--data", data, "--out", trained)
+    text = ("--geometries", data, "--out", trained, "--work", build)
     return [
-        Job(module="structure_vae", share=0.11, arguments=own),
-        Job(module="splat_vae", share=0.2, arguments=own),
-        Job(module="matte", share=0.16, arguments=own),
-        Job(module="judge", share=0.15, arguments=own),
-        Job(module="clip", share=0.26, arguments=("--geometries", data, "--out", trained, "--work", str(work / "build"))),
-        Job(module="image_to_3d", share=0.76, arguments=(*own, "--autoencoders", trained)),
-        Job(module="text_to_image", share=0.8,
-            arguments=("--geometries", data, "--out", trained, "--work", str(work / "build"))),
+        [
+            Job(module="structure_vae", share=0.11, arguments=own),
+            Job(module="image_to_3d", share=0.86, arguments=(*own, "--autoencoders", trained)),
+        ],
+        [
+            Job(module="splat_vae", share=0.22, arguments=own),
+            Job(module="matte", share=0.16, arguments=own),
+            Job(module="judge", share=0.1, arguments=own),
+            Job(module="clip", share=0.33, arguments=text),
+        ],
+        [Job(module="text_to_image", share=0.88, arguments=text)],
     ]
 
 
 def run(work: Path, minutes: float, per_kind: int, workers: int) -> bool:
     """Run everything; True if every script ended well."""
-    logs = work / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    (work / "logs").mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     data = [sys.executable, "-m", "training.objects.dataset", "--out", str(work / "data"), "--per-kind", str(per_kind),
             "--workers", str(workers)]
-    subprocess.run(data, check=True)
+    subprocess.run(data, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     left = minutes - (time.perf_counter() - started) / 60
-    running = {}
-    for job in jobs(work):
-        command = [sys.executable, "-m", f"training.{job.module}", *job.arguments, "--minutes", f"{left * job.share:.2f}"]
-        log = (logs / f"{job.module}.log").open("w")
-        running[job.module] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    codes = {name: process.wait() for name, process in running.items()}
-    for name, code in codes.items():
-        logger.info("%s ended with %d", name, code)
-    return not any(codes.values())
+    with ThreadPoolExecutor() as pool:
+        return all(pool.map(lambda lane: run_lane(lane, work / "logs", left), lanes(work)))
+
+
+def run_lane(lane: Sequence[Job], logs: Path, minutes: float) -> bool:
+    """Run the scripts of a lane one after another; a failed one does not stop those behind it."""
+    good = True
+    for job in lane:
+        command = [sys.executable, "-m", f"training.{job.module}", *job.arguments, "--minutes", f"{minutes * job.share:.2f}"]
+        with (logs / f"{job.module}.log").open("w") as log:
+            code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        logger.info("%s ended with %d", job.module, code)
+        good &= code == 0
+    return good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/training"))
     parser.add_argument("--minutes", type=float, default=26)
-    parser.add_argument("--per-kind", type=int, default=128)
+    parser.add_argument("--per-kind", type=int, default=72)
     parser.add_argument("--workers", type=int, default=16)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

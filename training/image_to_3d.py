@@ -219,6 +219,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     while not (arguments.autoencoders / "structure_encoder.safetensors").exists():
         time.sleep(1)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
     trainer = ImageTo3DTrainer(arguments.data, arguments.autoencoders, arguments.device)
     train(trainer, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
           lr=arguments.lr, resume=arguments.resume)

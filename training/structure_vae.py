@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=3)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()

@@ -149,6 +149,7 @@ def train(
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
     torch.manual_seed(options.seed)
     painter: Painter
     if geometries is None:

@@ -7,6 +7,7 @@ thirds that are absent would cost as much as the others: a product per tap over 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -66,9 +67,34 @@ def gathered_convolution(
     bias: Float[Tensor, " out"],
 ) -> Float[Tensor, "voxels out"]:
     """3x3x3 submanifold convolution over a neighbour table whose absent entries name the row past the end."""
+    dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else weight.dtype
+    product: Tensor = _Gathered.apply(feats.to(dtype), neighbours, weight.flatten(1).to(dtype))
+    return product + bias.to(dtype)
+
+
+class _Gathered(torch.autograd.Function):
+    """Neighbour columns times a matrix.
+
+    Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradient of the features is a gathered
+    product as well: no atomic additions.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, feats: Tensor, neighbours: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(feats, neighbours, matrix)
+        return _columns(feats, neighbours) @ matrix.T
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor]:
+        feats, neighbours, matrix = ctx.saved_tensors
+        mirrored = matrix.unflatten(1, (27, -1)).flip(1).permute(1, 0, 2).flatten(0, 1)  # [27 out, in]
+        return _columns(grad, neighbours) @ mirrored, None, grad.T @ _columns(feats, neighbours)
+
+
+def _columns(feats: Tensor, neighbours: Tensor) -> Tensor:
+    """Features of the 27 neighbours side by side, zeros where there is none [voxels, 27 * channels]."""
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
-    columns = padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
-    return F.linear(columns, weight.flatten(1), bias)
+    return padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
 
 
 def paired_convolution(
@@ -81,5 +107,6 @@ def paired_convolution(
     matrices = weight.flatten(1, 3).permute(1, 2, 0)  # [27, in, out]
     out = bias.to(feats.dtype).repeat(len(feats), 1)
     for tap, matrix in zip(taps, matrices, strict=True):
-        out.index_add_(0, tap.targets, feats.index_select(0, tap.sources) @ matrix)
+        products = feats.index_select(0, tap.sources) @ matrix
+        out.index_add_(0, tap.targets, products.to(out.dtype))  # autocast may have lowered them
     return out

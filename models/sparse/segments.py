@@ -9,6 +9,7 @@ needs no gathering at all.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int, Shaped
@@ -57,7 +58,7 @@ class Segments:
 
     @cached_property
     def offsets(self) -> Int[Tensor, " groups+1"]:
-        """Where each group starts in the sorted rows, and their end; 32-bit, as variable-length kernels want it."""
+        """Where each group starts in the sorted rows, and their end; 32-bit for variable-length kernels."""
         ends = torch.tensor((0, *self.counts), device=self.group_of_row.device).cumsum(0)
         return ends.int()
 
@@ -145,4 +146,23 @@ def expand_to_rows(
     per_group: Shaped[Tensor, "groups_or_one channels"], segments: Segments
 ) -> Shaped[Tensor, "tokens_or_one channels"]:
     """One row per token from one row per group; a single row stays single and broadcasts."""
-    return per_group if len(per_group) == 1 else per_group.index_select(0, segments.group_of_row)
+    if len(per_group) == 1:
+        return per_group
+    rows: Tensor = _Expanded.apply(per_group, segments.group_of_row)
+    return rows
+
+
+class _Expanded(torch.autograd.Function):
+    """Rows picked by group; the gradient is a product with the groups' indicator matrix instead of atomic additions."""
+
+    @staticmethod
+    def forward(ctx: Any, per_group: Tensor, group_of_row: Tensor) -> Tensor:
+        ctx.save_for_backward(group_of_row)
+        ctx.num_groups = len(per_group)
+        return per_group.index_select(0, group_of_row)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (group_of_row,) = ctx.saved_tensors
+        groups = torch.arange(ctx.num_groups, device=grad.device)
+        return (groups[:, None] == group_of_row).to(grad.dtype) @ grad, None

@@ -118,15 +118,17 @@ def _sample_placed(placed: Placed, count: int, rng: np.random.Generator) -> tupl
 
 def _inside_others(positions: Array, owners: Array, solids: list[Placed]) -> Array:
     inside = np.zeros(len(positions), dtype=bool)
+    by_x = np.argsort(positions[:, 0])
+    sorted_x = positions[by_x, 0]
     for index, placed in enumerate(solids):
         local, _ = placed.solid.sample(256, np.random.default_rng(0))
         world = (local * placed.scale) @ placed.rotation.T + placed.offset
         margin = 0.1 * float(np.ptp(world, axis=0).max()) + 1e-6
-        near = np.all((positions > world.min(axis=0) - margin) & (positions < world.max(axis=0) + margin), axis=1)
-        near &= (owners != index) & ~inside
-        rows = np.flatnonzero(near)
-        if len(rows) == 0:
-            continue
+        low, high = world.min(axis=0) - margin, world.max(axis=0) + margin
+        rows = by_x[np.searchsorted(sorted_x, low[0]) : np.searchsorted(sorted_x, high[0])]
+        rows = rows[(owners[rows] != index) & ~inside[rows]]
+        near = positions[rows, 1:]
+        rows = rows[np.all((near > low[1:]) & (near < high[1:]), axis=1)]
         back = ((positions[rows] - placed.offset) @ placed.rotation) / placed.scale
-        inside[rows] |= placed.solid.contains(back * 1.0005)
+        inside[rows] = placed.solid.contains(back * 1.0005)
     return inside
