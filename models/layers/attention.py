@@ -83,7 +83,8 @@ def _varlen(queries: Tensor, keys: Tensor, values: Tensor, segments: Segments) -
     if segments.order is not None:
         q, k, v = (x.index_select(0, segments.order) for x in (q, k, v))
     longest = max(segments.counts)
-    out: Tensor = varlen_attn(q, k, v, segments.offsets, segments.offsets, longest, longest)
+    out = varlen_attn(q, k, v, segments.offsets, segments.offsets, longest, longest)
+    assert isinstance(out, Tensor)
     return out if segments.inverse is None else out.index_select(0, segments.inverse)
 
 
@@ -94,7 +95,8 @@ def _varlen_to_context(queries: Tensor, context: Context) -> Tensor:
     ends = torch.arange(0, len(v) + 1, length, dtype=torch.int32, device=v.device)
     q = queries.to(values.dtype)
     q = q if segments.order is None else q.index_select(0, segments.order)
-    out: Tensor = varlen_attn(q, k, v, segments.offsets, ends, max(segments.counts), length)
+    out = varlen_attn(q, k, v, segments.offsets, ends, max(segments.counts), length)
+    assert isinstance(out, Tensor)
     return out if segments.inverse is None else out.index_select(0, segments.inverse)
 
 

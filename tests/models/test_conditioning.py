@@ -1,0 +1,100 @@
+"""Cropping and the image encoder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+from models.conditioning import ImageEncoder, crop_to_object
+from models.conditioning.hub_names import from_hub
+from models.errors import EmptyMatteError, WeightsError
+
+TINY = Dinov2WithRegistersConfig(
+    hidden_size=24,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    image_size=42,
+    patch_size=14,
+    num_register_tokens=4,
+)
+
+
+def square_on_transparent(left: int, top: int, side: int) -> np.ndarray:
+    image = np.zeros((60, 100, 4), np.uint8)
+    image[..., :3] = (10, 20, 30)
+    image[top : top + side, left : left + side] = (200, 100, 50, 255)
+    return image
+
+
+def test_the_crop_is_centred_on_the_object_with_a_margin_on_black() -> None:
+    cropped = crop_to_object(square_on_transparent(50, 5, 41), 48)
+    # the object spans 40 px between its outer pixels, so the crop is 48 px wide and is not resized
+    assert cropped.shape == (48, 48, 3)
+    occupied = np.nonzero(cropped.sum(axis=2))
+    assert [int(axis.min()) for axis in occupied] == [4, 4]
+    assert [int(axis.max()) for axis in occupied] == [44, 44]
+    assert cropped[20, 20].tolist() == [200, 100, 50]
+
+
+def test_a_crop_beyond_the_image_is_black() -> None:
+    cropped = crop_to_object(square_on_transparent(0, 0, 41), 48)
+    assert cropped[:4].max() == cropped[:, :4].max() == 0
+
+
+@pytest.mark.parametrize("opaque", [0, 1])
+def test_an_image_without_an_object_is_an_error_of_its_own(opaque: int) -> None:
+    image = square_on_transparent(3, 3, opaque)
+    image[40, 40, 3] = 204  # not above the threshold
+    with pytest.raises(EmptyMatteError):
+        crop_to_object(image, 32)
+
+
+def test_tokens_are_normalised_states_before_the_final_norm(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Dinov2WithRegistersModel(TINY)
+    torch.nn.init.normal_(model.layernorm.weight)  # must not matter
+    model.save_pretrained(tmp_path)
+    encoder = ImageEncoder.load(tmp_path, device="cpu")
+    pixels = torch.randn(2, 3, 42, 42)
+    with torch.inference_mode():
+        states = model(pixels, output_hidden_states=True).hidden_states[-1]
+        tokens = encoder(pixels)
+    assert tokens.shape == (2, 1 + 4 + 9, 24)
+    centred = states - states.mean(dim=2, keepdim=True)
+    expected = centred / (centred.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(tokens, expected, rtol=1e-4, atol=1e-5)
+    assert encoder.image_size == 42
+
+
+def test_pixels_are_standardised() -> None:
+    encoder = ImageEncoder(Dinov2WithRegistersModel(TINY))
+    pixels = encoder.to_pixels([np.full((42, 42, 3), 255, np.uint8)])
+    torch.testing.assert_close(
+        pixels[0, :, 0, 0], (1 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    )
+
+
+def test_incomplete_image_encoders_are_weights_errors(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        ImageEncoder.load(tmp_path, device="cpu")
+    model = Dinov2WithRegistersModel(TINY)
+    state = {name: tensor for name, tensor in model.state_dict().items() if "mlp.fc1" not in name}
+    with pytest.raises(WeightsError, match="fc1"):
+        ImageEncoder.from_state(TINY, state)
+
+
+def test_hub_names_map_one_to_one_onto_the_published_names(shared: Path) -> None:
+    keys = shared / "trellis" / "keys"
+    hub, published = (
+        json.loads((keys / f"dinov2_vitl14_reg.{kind}.json").read_text())["tensors"] for kind in ("hub", "hf")
+    )
+    renamed = from_hub({name: torch.empty(shape, device="meta") for name, shape in hub.items()})
+    assert {name: list(tensor.shape) for name, tensor in renamed.items()} == published
+
+
+def test_unknown_hub_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="head"):
+        from_hub({"head.weight": torch.zeros(1)})
