@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+from bentoml.exceptions import BentoMLConfigException
 from pydantic import TypeAdapter, ValidationError
 
 from runners.configuration.leaves import (
@@ -31,10 +32,13 @@ def load_configuration() -> Configuration:
     """This process's configuration: the file beside `service.py` (or `MINER_CONFIGURATION`), overridden.
 
     Raises:
-        ConfigurationError: See `read_configuration`.
+        BentoMLConfigException: See `read_configuration`; of this kind, `bentoml serve` shows the message alone.
     """
     path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
-    return read_configuration(path, os.environ, largest_card_bytes)
+    try:
+        return read_configuration(path, os.environ, largest_card_bytes)
+    except ConfigurationError as error:
+        raise BentoMLConfigException(str(error)) from None
 
 
 def read_configuration(
