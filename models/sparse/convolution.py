@@ -75,8 +75,8 @@ def gathered_convolution(
 class _Gathered(torch.autograd.Function):
     """Neighbour columns times a matrix.
 
-    Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradient of the features is a gathered
-    product as well: no atomic additions.
+    Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradient of the features is a
+    gathered product as well: no atomic additions.
     """
 
     @staticmethod

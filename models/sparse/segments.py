@@ -153,7 +153,7 @@ def expand_to_rows(
 
 
 class _Expanded(torch.autograd.Function):
-    """Rows picked by group; the gradient is a product with the groups' indicator matrix instead of atomic additions."""
+    """Rows picked by group; its gradient is a product with the groups' indicator matrix."""
 
     @staticmethod
     def forward(ctx: Any, per_group: Tensor, group_of_row: Tensor) -> Tensor:

@@ -34,13 +34,17 @@ def test_submanifold_convolution_is_a_dense_convolution_at_the_occupied_voxels(m
 def test_both_methods_of_convolution_have_the_same_gradients() -> None:
     torch.manual_seed(0)
     x = SparseTensor.of(random_voxels(200, 80), torch.randn(280, 5))
-    tensors = [x.feats, torch.randn(7, 3, 3, 3, 5), torch.randn(7)]
-    gradients = []
-    for method, table in ((paired_convolution, x.grid.taps), (gathered_convolution, x.grid.neighbours)):
-        feats, weight, bias = (tensor.clone().requires_grad_() for tensor in tensors)
-        out = method(feats, table, weight, bias)  # type: ignore[operator]
-        gradients.append(torch.autograd.grad(out.square().sum(), [feats, weight, bias]))
-    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-3)
+    inputs = [
+        x.feats.requires_grad_(),
+        *(torch.randn(s, requires_grad=True) for s in ((7, 3, 3, 3, 5), (7,))),
+    ]
+    feats, weight, bias = inputs
+    outputs = (
+        paired_convolution(feats, x.grid.taps, weight, bias),
+        gathered_convolution(feats, x.grid.neighbours, weight, bias),
+    )
+    paired, gathered = (torch.autograd.grad(out.square().sum(), inputs) for out in outputs)
+    torch.testing.assert_close(paired, gathered, rtol=1e-4, atol=1e-3)
 
 
 def test_neighbours_do_not_leak_across_box_borders_or_objects() -> None:
