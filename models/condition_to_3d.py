@@ -93,7 +93,7 @@ class ConditionTo3D:
         config = self.structure_flow.config
         return (config.in_channels, config.resolution, config.resolution, config.resolution)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample_structure(
         self,
         images: Condition | Sequence[Condition],
@@ -105,12 +105,12 @@ class ConditionTo3D:
         field = StructureField(self.structure_flow, _image_list(images), settings)
         return sample(field, noise, settings, multi_image)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode_structure(self, z: Float[Tensor, "objects channels r r r"]) -> Int[Tensor, "voxels 4"]:
         """Occupied voxels (object, x, y, z) in lexicographic order; an object may have none."""
         return occupied_voxels(self.structure_decoder(z))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample_latents(
         self,
         images: Condition | Sequence[Condition],
@@ -124,7 +124,7 @@ class ConditionTo3D:
         feats = sample(field, noise, settings, multi_image)
         return SparseTensor(grid=grid, feats=feats * self.latent_std + self.latent_mean)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
         """Splats of every object."""
         return self.gaussian_decoder.to_gaussians(self.gaussian_decoder(latents), latents.grid)

@@ -9,12 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from models.condition_to_3d import ConditionTo3D, StageSettings
@@ -32,14 +31,21 @@ RgbaImage = UInt8[np.ndarray, "height width 4"]
 Cropped = UInt8[np.ndarray, "size size 3"]
 
 
-@dataclass(slots=True)
 class _Item:
-    """One request on its way through the stages; `error` takes it out of the stages that follow."""
+    """One request on its way through the stages; what fails takes no part in the stages that follow."""
 
-    index: int
-    generator: torch.Generator
-    cropped: Cropped | None = None
-    error: MinerError | None = None
+    cropped: Cropped
+    cond: Float[Tensor, "tokens channels"]
+    voxels: Int[Tensor, "voxels 3"]
+    result: Gaussians | MinerError
+
+    def __init__(self, *, generator: torch.Generator) -> None:
+        self.generator = generator
+        self.failed = False
+
+    def fail(self, error: MinerError) -> None:
+        logger.info("a request failed: %s", error)
+        self.result, self.failed = error, True
 
 
 class ImageTo3D:
@@ -93,7 +99,7 @@ class ImageTo3D:
         """
         return crop_to_object(image, self.image_encoder.image_size)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode_image(self, images: Sequence[Cropped]) -> Float[Tensor, "images tokens channels"]:
         """Condition tokens of preprocessed images."""
         tokens: Tensor = self.image_encoder(self.image_encoder.to_pixels(images))
@@ -104,7 +110,7 @@ class ImageTo3D:
         cond: Float[Tensor, "objects tokens channels"],
         generators: Sequence[torch.Generator],
         settings: SamplerSettings,
-    ) -> list[Float[Tensor, "voxels 3"]]:
+    ) -> list[Int[Tensor, "voxels 3"]]:
         """Occupied voxels (x, y, z) of each object; an object may have none."""
         noise = stacked_noise(generators, self.stages.structure_shape, self.device)
         coords = self.stages.decode_structure(self.stages.sample_structure(cond, noise, settings))
@@ -113,7 +119,7 @@ class ImageTo3D:
     def sample_latents(
         self,
         cond: Float[Tensor, "objects tokens channels"],
-        voxels: Sequence[Float[Tensor, "voxels 3"]],
+        voxels: Sequence[Int[Tensor, "voxels 3"]],
         generators: Sequence[torch.Generator],
         settings: SamplerSettings,
     ) -> SparseTensor:
@@ -148,58 +154,63 @@ class ImageTo3D:
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
         clock = _Clock(self.device, {} if timings is None else timings)
-        items = [_Item(index=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
-        results: list[Gaussians | MinerError] = [EmptyMatteError("not processed")] * len(items)
+        items = [_Item(generator=request_generator(seed)) for seed in seeds]
         with clock("preprocess"):
-            for item in items:
-                self._crop(item, images[item.index])
-        alive = _drop_failed(items, results)
-        if not alive:
-            return results
-        with clock("encode_image"):
-            cond = self.encode_image([item.cropped for item in alive if item.cropped is not None])
-        with clock("structure"):
-            voxels = self.sample_structure(
-                cond, [item.generator for item in alive], structure or self.defaults.structure
-            )
-        for item, occupied in zip(alive, voxels, strict=True):
-            if len(occupied) == 0:
-                item.error = EmptyStructureError("the structure stage found no occupied voxel")
-        kept = [i for i, item in enumerate(alive) if item.error is None]
-        alive = _drop_failed(alive, results)
-        if not alive:
-            return results
-        with clock("latents"):
-            slat = self.sample_latents(
-                cond[kept],
-                [voxels[i] for i in kept],
-                [item.generator for item in alive],
-                latents or self.defaults.latents,
-            )
-        with clock("gaussians"):
-            splats = self.decode_gaussians(slat)
-        for item, gaussians in zip(alive, splats, strict=True):
-            results[item.index] = gaussians
-        return results
+            for item, image in zip(items, images, strict=True):
+                self._crop(item, image)
+        self._condition(_alive(items), clock)
+        self._place(_alive(items), structure or self.defaults.structure, clock)
+        self._paint(_alive(items), latents or self.defaults.latents, clock)
+        return [item.result for item in items]
 
     def _crop(self, item: _Item, image: RgbaImage) -> None:
         try:
             item.cropped = self.preprocess(image)
         except EmptyMatteError as error:
-            item.error = error
+            item.fail(error)
+
+    def _condition(self, items: Sequence[_Item], clock: "_Clock") -> None:
+        if items:
+            with clock("encode_image"):
+                tokens = self.encode_image([item.cropped for item in items])
+            for item, cond in zip(items, tokens, strict=True):
+                item.cond = cond
+
+    def _place(self, items: Sequence[_Item], settings: SamplerSettings, clock: "_Clock") -> None:
+        if items:
+            with clock("structure"):
+                voxels = self.sample_structure(_conditions(items), _generators(items), settings)
+            for item, occupied in zip(items, voxels, strict=True):
+                item.voxels = occupied
+                if len(occupied) == 0:
+                    item.fail(EmptyStructureError("the structure stage found no occupied voxel"))
+
+    def _paint(self, items: Sequence[_Item], settings: SamplerSettings, clock: "_Clock") -> None:
+        if items:
+            voxels = [item.voxels for item in items]
+            with clock("latents"):
+                latents = self.sample_latents(_conditions(items), voxels, _generators(items), settings)
+            with clock("gaussians"):
+                splats = self.decode_gaussians(latents)
+            for item, gaussians in zip(items, splats, strict=True):
+                item.result = gaussians
+
+
+def _alive(items: Sequence[_Item]) -> list[_Item]:
+    return [item for item in items if not item.failed]
+
+
+def _conditions(items: Sequence[_Item]) -> Float[Tensor, "objects tokens channels"]:
+    return torch.stack([item.cond for item in items])
+
+
+def _generators(items: Sequence[_Item]) -> list[torch.Generator]:
+    return [item.generator for item in items]
 
 
 def _batched(voxels: Sequence[Tensor]) -> Tensor:
     """(x, y, z) rows of several objects to (object, x, y, z) rows."""
     return torch.cat([torch.nn.functional.pad(xyz, (1, 0), value=i) for i, xyz in enumerate(voxels)])
-
-
-def _drop_failed(items: Sequence[_Item], results: list[Gaussians | MinerError]) -> list[_Item]:
-    for item in items:
-        if item.error is not None:
-            logger.info("item %d failed: %s", item.index, item.error)
-            results[item.index] = item.error
-    return [item for item in items if item.error is None]
 
 
 class _Clock:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,7 +80,7 @@ class GaussianDecoder(LatentDecoder):
         raws, coords = torch.split(raw, grid.counts), torch.split(grid.coords[:, 1:], grid.counts)
         return [self.splats(*voxels) for voxels in zip(raws, coords, strict=True)]
 
-    def splats(self, raw: Float[Tensor, "voxels 14*n"], coords: Float[Tensor, "voxels 3"]) -> Gaussians:
+    def splats(self, raw: Float[Tensor, "voxels 14*n"], coords: Int[Tensor, "voxels 3"]) -> Gaussians:
         """Splats of the voxels at `coords` (x, y, z), differentiable in `raw`."""
         p, resolution = self.config.gaussians, self.config.trunk.resolution
         n = p.num_gaussians

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.layers import ModuleList, PlainBlock, voxel_position_embedding
+from models.layers import ModuleList, PlainBlock, torso_dtype, voxel_position_embedding
 from models.sparse import Segments, SparseTensor, VoxelGrid
 
 
@@ -49,7 +49,7 @@ class LatentDecoder(nn.Module):
     @property
     def torso_dtype(self) -> torch.dtype:
         """Precision of the residual stream; the first and last linear layers are fp32."""
-        return next((p.dtype for name, p in self.blocks.named_parameters() if "mlp" in name), torch.float32)
+        return torso_dtype(self.blocks)
 
     def trunk(self, x: SparseTensor) -> Float[Tensor, "voxels channels"]:
         """Features in the torso's precision."""

@@ -21,6 +21,7 @@ from models.layers import (
     ModuleList,
     TimestepEmbedder,
     layer_norm,
+    torso_dtype,
     voxel_position_embedding,
 )
 from models.sparse import SparseTensor, VoxelGrid
@@ -84,7 +85,7 @@ class LatentFlow(nn.Module):
     @property
     def torso_dtype(self) -> torch.dtype:
         """Precision of the residual stream; the first and last linear layers are fp32."""
-        return next((p.dtype for name, p in self.blocks.named_parameters() if "mlp" in name), torch.float32)
+        return torso_dtype(self.blocks)
 
     def forward(
         self,

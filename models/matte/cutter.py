@@ -43,7 +43,7 @@ class MatteCutter:
         isnet = assign(build, state, origin=str(source), device=device)
         return cls(isnet.to(dtype).to(memory_format=torch.channels_last))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def cut_out(self, images: Sequence[RgbImage]) -> list[RgbaImage | EmptyMatteError]:
         """RGBA with straight alpha for each image, or an error where no object was found."""
         pixels = torch.cat([self._to_pixels(image) for image in images])

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.layers import FINAL_EPS, LayerNorm
+from models.layers import FINAL_EPS, LayerNorm, torso_dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class StructureDecoder(nn.Module):
     @property
     def torso_dtype(self) -> torch.dtype:
         """Precision of the residual stream; the first and last convolutions are fp32."""
-        return next((p.dtype for p in self.blocks.parameters() if p.ndim == 5), torch.float32)
+        return torso_dtype(self.blocks)
 
     def forward(self, z: Float[Tensor, "batch latent r r r"]) -> Float[Tensor, "batch out d h w"]:
         h = self.input_layer(z.contiguous(memory_format=torch.channels_last_3d)).to(self.torso_dtype)

@@ -20,6 +20,7 @@ from models.layers import (
     TimestepEmbedder,
     absolute_position_embedding,
     layer_norm,
+    torso_dtype,
 )
 from models.sparse import uniform_segments
 
@@ -80,7 +81,7 @@ class StructureFlow(nn.Module):
     @property
     def torso_dtype(self) -> torch.dtype:
         """Precision of the residual stream; everything around the blocks is fp32."""
-        return next((p.dtype for name, p in self.blocks.named_parameters() if "mlp" in name), torch.float32)
+        return torso_dtype(self.blocks)
 
     def forward(
         self,
