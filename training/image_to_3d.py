@@ -184,7 +184,7 @@ def train(trainer: ImageTo3DTrainer, out: Path, minutes: float, *, batch: int, m
     for step in loop:
         if step % 50 == 0:
             trainer.join_latents()
-        losses = trainer.losses(batch, latent_share=0.5)
+        losses = trainer.losses(batch, latent_share=0.2)
         torch.stack(list(losses.values())).sum().backward()
         clip_and_step(optimizer, parameters)
         average.update(step)

@@ -71,7 +71,8 @@ class PointPainter:
         self, rows: Int[Tensor, "batch"], palettes: Float[Tensor, "batch parts 3"], angles: Angles, size: int
     ) -> Float[Tensor, "batch height width 4"]:
         """See `training.pictures.Painter`."""
-        batch = len(rows)
+        batch, device = len(rows), palettes.device
+        rows, palettes = rows.cpu(), palettes.cpu()
         yaw = torch.deg2rad(angles.yaw)[:, None]
         position = self._positions[rows]
         across = position[..., 0] * yaw.cos() + position[..., 1] * yaw.sin()
@@ -81,7 +82,7 @@ class PointPainter:
         color = palettes.gather(1, self._parts[rows][..., None].expand(-1, -1, 3))
         rgba = torch.cat([color, torch.ones_like(color[..., :1])], -1)
         image.scatter_(1, (row * size + column)[..., None].expand(-1, -1, 4), rgba)
-        return image.reshape(batch, size, size, 4)
+        return image.reshape(batch, size, size, 4).to(device)
 
 
 def framed(means: Float[Tensor, "batch points 3"], views: Views, fill: float) -> Views:

@@ -68,33 +68,48 @@ def gathered_convolution(
 ) -> Float[Tensor, "voxels out"]:
     """3x3x3 submanifold convolution over a neighbour table whose absent entries name the row past the end."""
     dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else weight.dtype
-    product: Tensor = _Gathered.apply(feats.to(dtype), neighbours, weight.flatten(1).to(dtype))
+    product: Tensor = _Gathered.apply(feats.to(dtype), neighbours, weight.flatten(1, 3).to(dtype))
     return product + bias.to(dtype)
 
 
 class _Gathered(torch.autograd.Function):
-    """Neighbour columns times a matrix.
+    """Sum over the 27 taps of a neighbour's features times the tap's matrix [out, 27, in].
 
-    Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradient of the features is a
-    gathered product as well: no atomic additions.
+    Gathering moves most of the bytes, so the narrower side is gathered: the input before the product, or the 27
+    products before their sum. Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradients
+    are gathered products as well: no atomic additions.
     """
 
     @staticmethod
-    def forward(ctx: Any, feats: Tensor, neighbours: Tensor, matrix: Tensor) -> Tensor:
-        ctx.save_for_backward(feats, neighbours, matrix)
-        return _columns(feats, neighbours) @ matrix.T
+    def forward(ctx: Any, feats: Tensor, neighbours: Tensor, taps: Tensor) -> Tensor:
+        ctx.save_for_backward(feats, neighbours, taps)
+        if taps.shape[2] <= taps.shape[0]:
+            return _columns(feats, neighbours) @ taps.flatten(1).T
+        return _summed(feats @ taps.permute(2, 1, 0).flatten(1), neighbours)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor]:
-        feats, neighbours, matrix = ctx.saved_tensors
-        mirrored = matrix.unflatten(1, (27, -1)).flip(1).permute(1, 0, 2).flatten(0, 1)  # [27 out, in]
-        return _columns(grad, neighbours) @ mirrored, None, grad.T @ _columns(feats, neighbours)
+        feats, neighbours, taps = ctx.saved_tensors
+        mirrored = taps.flip(1)
+        if taps.shape[2] <= taps.shape[0]:
+            grad_taps = (grad.T @ _columns(feats, neighbours)).view_as(taps)
+            return _summed(grad @ mirrored.flatten(1), neighbours), None, grad_taps
+        columns = _columns(grad, neighbours)  # [voxels, 27 * out]
+        grad_taps = (columns.T @ feats).unflatten(0, (27, -1)).flip(0).permute(1, 0, 2)
+        return columns @ mirrored.permute(1, 0, 2).flatten(0, 1), None, grad_taps
 
 
 def _columns(feats: Tensor, neighbours: Tensor) -> Tensor:
     """Features of the 27 neighbours side by side, zeros where there is none [voxels, 27 * channels]."""
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
     return padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
+
+
+def _summed(products: Tensor, neighbours: Tensor) -> Tensor:
+    """Sum over taps k of neighbour k's own product k, from [voxels, 27 * channels] to [voxels, channels]."""
+    padded = torch.cat([products, products.new_zeros(1, products.shape[1])]).view(-1, products.shape[1] // 27)
+    rows = neighbours * 27 + torch.arange(27, device=neighbours.device)
+    return padded.index_select(0, rows.flatten()).view(len(neighbours), 27, -1).sum(dim=1)
 
 
 def paired_convolution(
