@@ -42,7 +42,7 @@ def load_configuration() -> Configuration:
 
 
 def read_configuration(
-    path: Path, environment: Mapping[str, str], card_bytes: Callable[[], int]
+    path: Path, environment: Mapping[str, str], card_bytes: Callable[[], int] = largest_card_bytes
 ) -> Configuration:
     """Reads, overrides, fills in the profile's presets and checks.
 
