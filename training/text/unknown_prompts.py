@@ -100,7 +100,7 @@ class UnknownPromptWriter:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self._colors = [word for color in COLORS for word in (color.name, *color.synonyms)]
         self._nouns = nouns_of(kinds)
-        self.things = tuple(thing for thing in UNKNOWN_THINGS if not mentioned_kinds(thing, kinds))
+        self.things = tuple(thing for thing in UNKNOWN_THINGS if not kinds_in(thing, self._nouns))
 
     def write(self, rng: np.random.Generator) -> str:
         """One prompt."""
