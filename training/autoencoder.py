@@ -40,7 +40,7 @@ def train_autoencoder(
 ) -> None:
     """Trains in place until the budget is spent."""
     device = bank.device
-    vae.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    vae.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(vae.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
     step, started = 0, time.perf_counter()
     while not budget.spent(step):

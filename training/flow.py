@@ -130,7 +130,7 @@ def distill_guidance(
 
 def _optimize(
     family: FluxFamily,
-    average: Average,
+    average: Average[FluxFamily],
     loss_of_batch: Callable[[], Tensor],
     budget: Budget,
     peak: float,

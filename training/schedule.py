@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
@@ -36,11 +36,14 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, peak: float, progress: f
         group["lr"] = peak * cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
 
 
-class Average:
+M = TypeVar("M", bound=nn.Module)
+
+
+class Average(Generic[M]):
     """An exponential moving average of a module's parameters; young averages forget faster."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+    def __init__(self, module: M, decay: float) -> None:
+        self.module: M = copy.deepcopy(module).eval().requires_grad_(False)
         self._decay = decay
         self._updates = 0
 
@@ -48,5 +51,6 @@ class Average:
     def update(self, module: nn.Module) -> None:
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        ours: Iterable[torch.Tensor] = list(self.module.parameters())
-        torch._foreach_lerp_(ours, list(module.parameters()), 1 - decay)
+        ours: list[torch.Tensor] = list(self.module.parameters())
+        theirs: list[torch.Tensor] = list(module.parameters())
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
