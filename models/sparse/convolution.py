@@ -75,9 +75,9 @@ def gathered_convolution(
 class _Gathered(torch.autograd.Function):
     """Sum over the 27 taps of a neighbour's features times the tap's matrix [out, 27, in].
 
-    Gathering moves most of the bytes, so the narrower side is gathered: the input before the product, or the 27
-    products before their sum. Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the gradients
-    are gathered products as well: no atomic additions.
+    Gathering moves most of the bytes, so the narrower side is gathered: the input before the product, or the
+    27 products before their sum. Voxel j is neighbour k of i exactly when i is neighbour 26 - k of j, so the
+    gradients are gathered products as well: no atomic additions.
     """
 
     @staticmethod
