@@ -1,6 +1,6 @@
 """Runs every fixture found under the given folders and prints a line per metric.
 
-    python -m models.conformance DIR...
+    python -m models.conformance [--device cuda] DIR...
 
 Exits with 1 if any check fails or nothing is found.
 """
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 def checks_of(fixture: Fixture) -> Iterator[Check]:
     """The comparisons that a fixture's content asks for."""
     files = fixture.files
-    if "keys.json" in files and "golden.safetensors" in files:
+    if "golden.safetensors" in files:
         return matte_checks(fixture)
     if "pipeline.json" in files:
         return pipeline_checks(fixture)
@@ -70,13 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the report; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m models.conformance", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
-    roots = parser.parse_args(arguments).folders
+    parser.add_argument("--device", default="cpu", help="where the modules run; TF32 stays off")
+    options = parser.parse_args(arguments)
+    roots = options.folders
     missing = [str(root) for root in roots if not root.is_dir()]
     if missing:
         parser.error(f"no such folder: {', '.join(missing)}")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     counts = dict.fromkeys(Status, 0)
     for root in roots:
-        for fixture in find_fixtures(root):
+        for fixture in find_fixtures(root, options.device):
             for check in run(fixture):
                 counts[check.status] += 1
                 sys.stdout.write(check.line(_name(fixture, root)) + "\n")

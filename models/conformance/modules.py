@@ -45,7 +45,7 @@ def module_checks(fixture: Fixture) -> Iterator[Check]:
 def _load(fixture: Fixture, dtype: torch.dtype) -> nn.Module:
     config = fixture.json("config.json")
     build = build_module(config["name"], config["args"])
-    return load_module(build, fixture.folder / "weights.safetensors", device="cpu", dtype=dtype)
+    return load_module(build, fixture.folder / "weights.safetensors", device=fixture.device, dtype=dtype)
 
 
 def _raw_output(module: nn.Module, io: Mapping[str, Tensor]) -> Tensor:
@@ -103,7 +103,7 @@ def image_encoder_checks(fixture: Fixture) -> Iterator[Check]:
             layer_norm_eps=config["ln_eps"],
         ),
         from_hub(state),
-    )
+    ).to(fixture.device)
     io = fixture.tensors()
     yield close("tokens", encoder(io["in.pixels"]), io["out.cond"])
 

@@ -31,7 +31,7 @@ class Check:
 
     def line(self, fixture: str) -> str:
         """A row of the report."""
-        row = f"{fixture:24} {self.metric:44} {self.value:10.3e} {self.bound:8.0e}  {self.status.value}"
+        row = f"{fixture:38} {self.metric:48} {self.value:10.3e} {self.bound:8.0e}  {self.status.value}"
         return f"{row}  {self.reason}".rstrip()
 
 
@@ -69,15 +69,15 @@ def exact(metric: str, actual: Tensor, expected: Tensor) -> Check:
     """Counts differing rows of integer tensors; none is allowed."""
     if actual.shape != expected.shape:
         return failed(metric, f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
-    return bounded(f"{metric} differing values", float((actual != expected).sum()), 0.0)
+    return bounded(f"{metric} differing values", float((actual.cpu() != expected.cpu()).sum()), 0.0)
 
 
 def relative_rms(actual: Tensor, expected: Tensor) -> float:
     """rms(actual - expected) / rms(expected), in float64; absolute where all expected values are zero."""
     if expected.numel() == 0:
         return 0.0
-    difference = (actual.double() - expected.double()).square().mean().sqrt()
-    size = expected.double().square().mean().sqrt()
+    actual, expected = actual.double().cpu(), expected.double().cpu()
+    difference, size = (x.square().mean().sqrt() for x in (actual - expected, expected))
     return float(difference / size if size > 0 else difference)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def sparse_operation_checks(fixture: Fixture) -> Iterator[Check]:
     io = fixture.tensors()
     x = SparseTensor.of(io["in.coords"], io["in.feats"])
     for name in sorted({key.split(".")[0] for key in io if key.endswith(".conv.weight")}):
-        yield close(name, _convolution(name, io)(x).feats, io[f"{name}.out"])
+        yield close(name, _convolution(name, io).to(fixture.device)(x).feats, io[f"{name}.out"])
     coarse = downsample(x)
     yield exact("down2 coordinates", coarse.coords, io["down2.coords"])
     yield close("down2", coarse.feats, io["down2.feats"])
@@ -66,10 +67,12 @@ def sampler_checks(fixture: Fixture) -> Iterator[Check]:
 def _neighbour_flow(fixture: Fixture, description: str) -> StructureFlow:
     reference = re.search(r"\.\./[\w.-]+", description)
     assert reference, f"no folder named in {description!r}"
-    model = Fixture(folder=fixture.folder / reference[0], files=frozenset({"config.json"}))
+    model = replace(fixture, folder=fixture.folder / reference[0], files=frozenset({"config.json"}))
     config = model.json("config.json")
     flow = load_module(
-        build_module(config["name"], config["args"]), model.folder / "weights.safetensors", device="cpu"
+        build_module(config["name"], config["args"]),
+        model.folder / "weights.safetensors",
+        device=fixture.device,
     )
     assert isinstance(flow, StructureFlow)
     return flow
@@ -82,7 +85,9 @@ def _settings(params: Mapping[str, Any]) -> SamplerSettings:
 
 def _trajectory_checks(name: str, steps: Sequence[SampleStep], io: Mapping[str, Tensor]) -> Iterator[Check]:
     moments = torch.tensor([s.step.time for s in steps] + [steps[-1].step.next_time], dtype=torch.float64)
-    yield bounded(f"{name} times max difference", float((moments - io[f"{name}.t_seq"]).abs().max()), 1e-12)
+    yield bounded(
+        f"{name} times max difference", float((moments - io[f"{name}.t_seq"].cpu()).abs().max()), 1e-12
+    )
     yield close(f"{name} samples", steps[-1].after, io[f"{name}.samples"])
     yield close(f"{name} first step", steps[0].after, io[f"{name}.x_t_step0"])
     yield close(f"{name} clean estimate", steps[-1].clean_estimate, io[f"{name}.pred_x0_last"])
@@ -109,7 +114,7 @@ def preprocess_checks(fixture: Fixture) -> Iterator[Check]:
 def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
     """A whole run, stage by stage, each on our own results of the stage before."""
     io, meta = fixture.tensors(), fixture.json("meta.json")
-    stages = ConditionTo3D.load(fixture.folder, device="cpu")
+    stages = ConditionTo3D.load(fixture.folder, device=fixture.device)
     yield from _noise_checks(int(meta["seed"]), io)
     cond = io["cond"].expand(len(io["noise_ss"]), -1, -1)
     z = stages.sample_structure(cond, io["noise_ss"], stages.defaults.structure)
