@@ -5,6 +5,7 @@ all.
 """
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +13,11 @@ import bentoml
 from pydantic import Field
 from starlette.responses import Response
 
-from gateway import VERSION
 from gateway.desk import Desk
 from gateway.middleware import ContractMiddleware
 from gateway.parameters import MAX_PROMPT_LENGTH, MAX_SEED, MAX_VIDEO_SIZE, MIN_VIDEO_SIZE, RANDOM_SEED
 from gateway.pipeline import Pipeline, Stages
-from gateway.probes import create_probes
+from gateway.probes import create_probes, describe
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from runners.configuration import load_configuration
@@ -25,6 +25,7 @@ from runners.handover import Handover, handover_root
 from runners.image_to_3d import ImageTo3DRunner
 from runners.matting import MattingRunner
 from runners.options import gateway_service
+from runners.process import show_own_logs
 from runners.text_to_image import TextToImageRunner
 from runners.validation import ValidationRunner
 from runners.video import VideoRunner
@@ -40,7 +41,10 @@ Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream"
 Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
 
 
-@bentoml.asgi_app(create_probes())
+logger = logging.getLogger(__name__)
+
+
+@bentoml.asgi_app(create_probes(CONFIGURATION))
 @bentoml.service(name="fast_3d_miner", **gateway_service(CONFIGURATION))
 class Miner:
     """Text to 3D for the Three-Gen subnet."""
@@ -53,6 +57,8 @@ class Miner:
 
     def __init__(self) -> None:
         """Connects the stages."""
+        show_own_logs()
+        logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
         stages = {name: self._stage(name) for name in Stages.__slots__}
         self._pipeline = Pipeline(Stages(**stages), max_retries=CONFIGURATION.validation.max_retries)
@@ -101,17 +107,6 @@ class Miner:
 
         seconds = OPTIONS.video_deadline_seconds
         return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)  # type: ignore[return-value]
-
-    def describe(self) -> dict[str, Any]:
-        """For /version."""
-        return {
-            "version": VERSION,
-            "profile": CONFIGURATION.profile,
-            "profile_reason": CONFIGURATION.profile_reason,
-            "device": CONFIGURATION.device,
-            "weights": Path(CONFIGURATION.weights).name,
-            "frame": CONFIGURATION.frame,
-        }
 
 
 Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]

@@ -1,25 +1,36 @@
 """GET /health and GET /version; BentoML itself answers /livez, /readyz and /metrics."""
 
-from typing import Any
+from pathlib import Path
 
-import bentoml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-
-async def health(_: Request) -> JSONResponse:
-    """The gateway answers; whether the models are ready is `/readyz`."""
-    return JSONResponse({"status": "healthy"})
+from gateway import VERSION
+from runners.configuration import Configuration
 
 
-async def version(_: Request) -> JSONResponse:
-    """What runs here."""
-    service: Any = bentoml.get_current_service()
-    return JSONResponse(service.describe())
+def describe(configuration: Configuration) -> dict[str, str]:
+    """What runs here, and why."""
+    return {
+        "version": VERSION,
+        "profile": configuration.profile,
+        "profile_reason": configuration.profile_reason,
+        "device": configuration.device,
+        "weights": Path(configuration.weights).name,
+        "frame": configuration.frame,
+    }
 
 
-def create_probes() -> Starlette:
+def create_probes(configuration: Configuration) -> Starlette:
     """The app to mount beside BentoML's routes."""
+
+    async def health(_: Request) -> JSONResponse:
+        """The gateway answers; whether the models are ready is `/readyz`."""
+        return JSONResponse({"status": "healthy"})
+
+    async def version(_: Request) -> JSONResponse:
+        return JSONResponse(describe(configuration))
+
     return Starlette(routes=[Route("/health", health), Route("/version", version)])

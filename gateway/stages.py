@@ -1,18 +1,19 @@
 """Calling the runners, one job at a time and a bounded number at once."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
+
+import aiohttp
 
 from runners.messages import Failure, Job, Result, Status
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
 
-logger = logging.getLogger(__name__)
+STALE_CONNECTION_SECONDS = 0.01
 
 
 class StageFailedError(Exception):
@@ -89,7 +90,14 @@ class Stage(Generic[J, R]):
 
     async def call(self, job: J) -> R:
         """The runner's answer, failure or not."""
-        results: list[R] = await self._runner.to_async.generate([job])
+        started = time.perf_counter()
+        try:
+            results: list[R] = await self._runner.to_async.generate([job])
+        except aiohttp.ServerDisconnectedError:
+            # At once: a connection that idled until the runner closed it. Later: the runner died at work.
+            if time.perf_counter() - started > STALE_CONNECTION_SECONDS:
+                raise
+            results = await self._runner.to_async.generate([job])
         assert len(results) == 1, f"{self.name} answered {len(results)} results for one job"
         return results[0]
 

@@ -17,8 +17,6 @@ from runners.messages import Status
 DRAIN_MARGIN_SECONDS = 5.0
 MAX_THREADS = {"cpu": 8, "cuda": 4}
 
-logger = logging.getLogger(__name__)
-
 
 def num_threads(options: RunnerOptions, device: str) -> int:
     """CPU threads of one process."""
@@ -38,6 +36,7 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     threads = num_threads(options, configuration.device)
     if bentoml.server_context.worker_index is None:
         return threads
+    show_own_logs()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.nice(options.niceness)
@@ -48,6 +47,12 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
 
     torch.set_num_threads(threads)
     return threads
+
+
+def show_own_logs() -> None:
+    """Lets this project's INFO lines through BentoML's handlers, which show others' warnings only."""
+    for layer in ("service", "gateway", "runners", "validation", "models"):
+        logging.getLogger(layer).setLevel(logging.INFO)
 
 
 def leave_after_gateway(folder: Path, limit_seconds: float) -> None:

@@ -32,7 +32,7 @@ def load_configuration() -> Configuration:
     """This process's configuration: the file beside `service.py` (or `MINER_CONFIGURATION`), overridden.
 
     Raises:
-        BentoMLConfigException: See `read_configuration`; of this kind, `bentoml serve` shows the message alone.
+        BentoMLConfigException: See `read_configuration`; `bentoml serve` shows no traceback for it.
     """
     path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
     try:

@@ -1,6 +1,7 @@
 """The service with stand-in models: in this process, and as a real server."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,13 @@ def wait_until_ready(client: httpx.Client | TestClient, seconds: float = READY_S
     pytest.fail(f"not ready after {seconds} s")
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def serve_command(target: str, port: int) -> list[str]:
     """`bentoml serve` on this machine only."""
     return [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port), "--host", "127.0.0.1"]
@@ -111,5 +119,5 @@ def client() -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of a real server."""
-    with running_server(small_environment(placeholder_weights()), port=18193) as (url, _):
+    with running_server(small_environment(placeholder_weights()), port=free_port()) as (url, _):
         yield url

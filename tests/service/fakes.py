@@ -5,7 +5,7 @@ prompt make stages fail on purpose:
 
     nothing      the matte is empty            void        the structure is empty
     ugly         validation rejects it         second      the matte is empty for seed 7 only
-    broken       the 3D stage raises           slow        the 3D stage takes a second
+    broken       the 3D stage raises           slow        the 3D stage takes 0.4 s for each
     dead         the 3D stage's process dies
 """
 
@@ -112,8 +112,7 @@ class ImageTo3D:
             raise RuntimeError("secret detail")
         if "dead" in prompt:
             os._exit(1)
-        if "slow" in prompt:
-            time.sleep(1.0)
+        time.sleep(0.4 * prompt.count("slow"))
         return ball(color_of(prompt), seed)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway import VERSION
-from tests.service.conftest import ROOT, running_server
+from tests.service.conftest import ROOT, free_port, running_server
 from tests.service.ply_reader import read_table
 from tests.service.tiny_weights import TINY_SETTINGS, write_tiny_weights
 
@@ -54,7 +54,10 @@ def served_bento(
 ) -> Iterator[str]:
     """The address of the served Bento; nothing of the working tree is importable there."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    with running_server({**environment, "PYTHONPATH": ""}, port=18197, target=tag, cwd=elsewhere) as (url, _):
+    with running_server({**environment, "PYTHONPATH": ""}, port=free_port(), target=tag, cwd=elsewhere) as (
+        url,
+        _,
+    ):
         yield url
 
 

@@ -17,6 +17,7 @@ from runners.handover import PREFIX
 from tests.service.conftest import (
     FAKE_SERVICE,
     ROOT,
+    free_port,
     placeholder_weights,
     running_server,
     serve_command,
@@ -114,12 +115,14 @@ def test_sigterm_lets_a_request_end_and_leaves_nothing_behind(tmp_path: Path) ->
     environment = small_environment(placeholder_weights()) | {
         "MINER__SERVICES__GATEWAY__HANDOVER_FOLDER": str(tmp_path)
     }
-    with running_server(environment, port=18195) as (url, process):
+    with running_server(environment, port=free_port()) as (url, process):
         children = psutil.Process(process.pid).children(recursive=True)
         assert [path.name.startswith(PREFIX) for path in tmp_path.iterdir()] == [True]
         replies: list[httpx.Response] = []
         request = threading.Thread(
-            target=lambda: replies.append(httpx.post(f"{url}/generate", data={"prompt": "slow"}, timeout=60))
+            target=lambda: replies.append(
+                httpx.post(f"{url}/generate", data={"prompt": "slow slow slow"}, timeout=60)
+            )
         )
         request.start()
         time.sleep(0.5)  # the 3D stage is at work, validation is idle
@@ -135,7 +138,7 @@ def test_sigterm_lets_a_request_end_and_leaves_nothing_behind(tmp_path: Path) ->
 def test_a_bad_configuration_stops_the_start_with_its_key() -> None:
     environment = small_environment(placeholder_weights()) | {"MINER__RENDER__FPS": "0"}
     outcome = subprocess.run(
-        serve_command(FAKE_SERVICE, 18196),
+        serve_command(FAKE_SERVICE, free_port()),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         check=False,
