@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.cpu_kernels import Linear
 from models.layers.blocks import modulate
 from models.layers.norms import BLOCK_EPS, LayerNorm
 from models.sparse import (
@@ -43,7 +44,7 @@ class SparseResidualBlock(nn.Module):
         self.conv2 = SubmanifoldConvolution(out_channels, out_channels)
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_channels, 2 * out_channels))
         same = in_channels == out_channels
-        self.skip_connection = nn.Identity() if same else nn.Linear(in_channels, out_channels)
+        self.skip_connection = nn.Identity() if same else Linear(in_channels, out_channels)
 
     def modulation(self, t_emb: Float[Tensor, "times channels"]) -> Float[Tensor, "times 2*out"]:
         """Scale and shift of the given times."""

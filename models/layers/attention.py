@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention.varlen import varlen_attn
 
+from models.cpu_kernels import Linear
 from models.layers.norms import RmsNorm
 from models.sparse.segments import Segments
 
@@ -124,10 +125,10 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, num_heads: int, *, qk_rms_norm: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.to_qkv = nn.Linear(channels, 3 * channels)
+        self.to_qkv = Linear(channels, 3 * channels)
         self.q_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
         self.k_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
-        self.to_out = nn.Linear(channels, channels)
+        self.to_out = Linear(channels, channels)
 
     def forward(
         self, x: Float[Tensor, "tokens channels"], segments: Segments
@@ -145,11 +146,11 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, cond_channels: int, num_heads: int, *, qk_rms_norm: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.to_q = nn.Linear(channels, channels)
-        self.to_kv = nn.Linear(cond_channels, 2 * channels)
+        self.to_q = Linear(channels, channels)
+        self.to_kv = Linear(cond_channels, 2 * channels)
         self.q_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
         self.k_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
-        self.to_out = nn.Linear(channels, channels)
+        self.to_out = Linear(channels, channels)
 
     def project(self, cond: Float[Tensor, "objects condition cond_channels"], objects: Segments) -> Context:
         """Keys and values of a condition: they depend on neither the time nor the tokens."""

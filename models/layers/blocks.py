@@ -12,6 +12,7 @@ Plain (latent decoders): x += SelfAttention(LN(x)); x += FeedForward(LN(x)).
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.cpu_kernels import Linear, linear_gelu
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.norms import BLOCK_EPS, LayerNorm, layer_norm
 from models.sparse.segments import Segments, expand_to_rows
@@ -23,12 +24,13 @@ class FeedForward(nn.Module):
     def __init__(self, channels: int, ratio: float) -> None:
         super().__init__()
         hidden = int(channels * ratio)
-        self.mlp = nn.Sequential(
-            nn.Linear(channels, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, channels)
-        )
+        activation = nn.GELU(approximate="tanh")  # keeps its place in the published names
+        self.mlp = nn.Sequential(Linear(channels, hidden), activation, Linear(hidden, channels))
 
     def forward(self, x: Float[Tensor, "tokens channels"]) -> Float[Tensor, "tokens channels"]:
-        out: Tensor = self.mlp(x)
+        inner, _, outer = self.mlp
+        assert isinstance(inner, Linear)
+        out: Tensor = outer(linear_gelu(x, inner.weight, inner.bias))
         return out
 
 
@@ -50,7 +52,7 @@ class ModulatedBlock(nn.Module):
         self.self_attn = SelfAttention(channels, num_heads, qk_rms_norm=qk_rms_norm)
         self.cross_attn = CrossAttention(channels, cond_channels, num_heads, qk_rms_norm=qk_rms_norm_cross)
         self.mlp = FeedForward(channels, mlp_ratio)
-        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(channels, 6 * channels))
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), Linear(channels, 6 * channels))
 
     def modulation(self, t_emb: Float[Tensor, "times channels"]) -> Float[Tensor, "times 6*channels"]:
         """All shifts, scales and gates of the given times: they depend on nothing else."""

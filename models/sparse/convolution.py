@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.cpu_kernels import linear
 from models.sparse.grid import Tap
 from models.sparse.tensor import SparseTensor
 
@@ -109,7 +110,8 @@ def _summed(products: Tensor, neighbours: Tensor) -> Tensor:
     """Sum over taps k of neighbour k's own product k, from [voxels, 27 * channels] to [voxels, channels]."""
     padded = torch.cat([products, products.new_zeros(1, products.shape[1])]).view(-1, products.shape[1] // 27)
     rows = neighbours * 27 + torch.arange(27, device=neighbours.device)
-    return padded.index_select(0, rows.flatten()).view(len(neighbours), 27, -1).sum(dim=1)
+    total = padded.index_select(0, rows.flatten()).view(len(neighbours), 27, -1).sum(dim=1)
+    return total.to(products.dtype)  # autocast sums in single precision
 
 
 def paired_convolution(
@@ -119,9 +121,9 @@ def paired_convolution(
     bias: Float[Tensor, " out"],
 ) -> Float[Tensor, "voxels out"]:
     """The same from the pairs of voxels that each of the 27 taps connects."""
-    matrices = weight.flatten(1, 3).permute(1, 2, 0)  # [27, in, out]
+    matrices = weight.flatten(1, 3).transpose(0, 1).contiguous()  # [27, out, in]
     out = bias.to(feats.dtype).repeat(len(feats), 1)
     for tap, matrix in zip(taps, matrices, strict=True):
-        products = feats.index_select(0, tap.sources) @ matrix
+        products = linear(feats.index_select(0, tap.sources), matrix, None)
         out.index_add_(0, tap.targets, products.to(out.dtype))  # autocast may have lowered them
     return out

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.cpu_kernels import Convolution3d
 from models.layers import FINAL_EPS, LayerNorm, torso_dtype
 
 
@@ -35,7 +36,7 @@ class StructureDecoder(nn.Module):
         super().__init__()
         self.config = config
         channels = list(config.channels)
-        self.input_layer = Convolution(config.latent_channels, channels[0])
+        self.input_layer = Convolution3d(config.latent_channels, channels[0])
         self.middle_block = nn.Sequential(
             *(ResidualBlock(channels[0]) for _ in range(config.num_res_blocks_middle))
         )
@@ -45,7 +46,7 @@ class StructureDecoder(nn.Module):
             if level + 1 < len(channels):
                 self.blocks.append(Upsample(width, channels[level + 1]))
         self.out_layer = nn.Sequential(
-            ChannelNorm(channels[-1]), nn.SiLU(), Convolution(channels[-1], config.out_channels)
+            ChannelNorm(channels[-1]), nn.SiLU(), Convolution3d(channels[-1], config.out_channels)
         )
 
     @property
@@ -67,8 +68,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = ChannelNorm(channels), Convolution(channels, channels)
-        self.norm2, self.conv2 = ChannelNorm(channels), Convolution(channels, channels)
+        self.norm1, self.conv1 = ChannelNorm(channels), Convolution3d(channels, channels)
+        self.norm2, self.conv2 = ChannelNorm(channels), Convolution3d(channels, channels)
 
     def forward(self, x: Float[Tensor, "batch channels d h w"]) -> Float[Tensor, "batch channels d h w"]:
         h = self.conv1(F.silu(self.norm1(x)))
@@ -92,7 +93,7 @@ class Upsample(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = Convolution(in_channels, out_channels * 8)
+        self.conv = Convolution3d(in_channels, out_channels * 8)
 
     def forward(self, x: Float[Tensor, "batch channels d h w"]) -> Float[Tensor, "batch out 2*d 2*h 2*w"]:
         return pixel_shuffle_3d(self.conv(x))
@@ -111,20 +112,3 @@ def pixel_shuffle_3d(
 def occupied_voxels(logits: Float[Tensor, "batch 1 d h w"]) -> Int[Tensor, "voxels 4"]:
     """Coordinates (b, x, y, z) of positive logits, int32, in lexicographic order; there may be none."""
     return (logits[:, 0] > 0).nonzero().int()
-
-
-class Convolution(nn.Conv3d):
-    """A 3x3x3 convolution that always takes oneDNN's kernel for inference on a CPU.
-
-    PyTorch's own choice for a single object falls on an unvectorised kernel at low resolutions: 48 channels
-    at 16^3 take 15 ms on one core, here 2 ms.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1)
-
-    def forward(self, x: Float[Tensor, "batch in d h w"]) -> Float[Tensor, "batch out d h w"]:
-        if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled():
-            one = (1, 1, 1)
-            return torch.mkldnn_convolution(x, self.weight, self.bias, one, one, one, 1)
-        return super().forward(x)

@@ -44,6 +44,14 @@ def test_both_methods_of_convolution_have_the_same_values_and_gradients(wide: in
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-3)
 
 
+@torch.no_grad()
+def test_a_lone_voxel_is_convolved_with_the_middle_tap() -> None:
+    conv = SubmanifoldConvolution(3, 5)
+    x = SparseTensor.of(torch.tensor([[0, 4, 5, 6]]), torch.randn(1, 3))
+    expected = x.feats @ conv.conv.weight[:, 1, 1, 1].T + conv.conv.bias
+    torch.testing.assert_close(conv(x).feats, expected)
+
+
 def test_neighbours_do_not_leak_across_box_borders_or_objects() -> None:
     coords = torch.tensor([[0, 0, 0, 7], [0, 0, 1, 0], [1, 0, 0, 7]])
     neighbours = VoxelGrid(coords).neighbours
