@@ -10,6 +10,7 @@ from bentoml.exceptions import BentoMLException
 from starlette.responses import Response
 
 from gateway.errors import HttpError
+from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import Stopwatch
 from runners.configuration.schema import GatewayOptions
@@ -55,6 +56,7 @@ class Desk:
         except Exception as error:  # the boundary of the process: everything becomes a response
             response = self._explain(error).response()
         response.headers["Server-Timing"] = watch.header()
+        RESULTS.labels(response.status_code).inc()
         return response
 
     async def _make(self, prompt: str, seed: int, product: Product, watch: Stopwatch) -> Response:
@@ -75,7 +77,8 @@ class Desk:
             raise self._busy(f"{self._in_work} requests are in work", code="overloaded")
         self._in_work += 1
         try:
-            yield
+            with IN_WORK.track_inprogress():
+                yield
         finally:
             self._in_work -= 1
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import aiohttp
 
+from gateway.metrics import STAGE_SECONDS
 from runners.messages import Failure, Job, Result, Status
 
 J = TypeVar("J", bound=Job)
@@ -79,7 +80,7 @@ class Stage(Generic[J, R]):
         Raises:
             StageFailedError: The runner reported a failure for this job.
         """
-        with watch.measure(self.name):
+        with watch.measure(self.name), STAGE_SECONDS.labels(self.name).time():
             async with self._slots:
                 result = await self.call(job)
         for step, seconds in result.timings.items():

@@ -89,6 +89,8 @@ def test_metrics_come_from_every_process(server: str) -> None:
     text = httpx.get(f"{server}/metrics").text
     assert 'service_name="fast_3d_miner"' in text
     assert 'runner_name="image_to_3d"' in text
+    assert 'fast_3d_miner_stage_seconds_count{stage="image_to_3d"}' in text
+    assert 'fast_3d_miner_results_total{status="200"}' in text
 
 
 def test_an_oversized_body_is_answered_not_cut_off(server: str) -> None:
