@@ -21,13 +21,13 @@ def suits_onednn(x: Tensor) -> bool:
         and x.dtype == torch.float32
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
-        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+        and bool(torch.backends.mkldnn.is_available())
     )
 
 
 def linear(
-    x: Float[Tensor, "rows in"], weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None
-) -> Float[Tensor, "rows out"]:
+    x: Float[Tensor, "*rows in"], weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"] | None
+) -> Float[Tensor, "*rows out"]:
     """x weight^T + bias."""
     if suits_onednn(x):
         return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
@@ -35,8 +35,8 @@ def linear(
 
 
 def linear_gelu(
-    x: Float[Tensor, "rows in"], weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"]
-) -> Float[Tensor, "rows out"]:
+    x: Float[Tensor, "*rows in"], weight: Float[Tensor, "out in"], bias: Float[Tensor, " out"]
+) -> Float[Tensor, "*rows out"]:
     """GELU (tanh approximation) of x weight^T + bias."""
     if suits_onednn(x):
         return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "tanh"))
@@ -46,8 +46,15 @@ def linear_gelu(
 class Linear(nn.Linear):
     """`nn.Linear` through `linear`."""
 
-    def forward(self, x: Float[Tensor, "rows in"]) -> Float[Tensor, "rows out"]:
+    def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
         return linear(x, self.weight, self.bias)
+
+
+def use_fast_linears(module: nn.Module) -> None:
+    """Turns a third party's plain linear layers into `Linear`; names and tensors stay as they are."""
+    for layer in module.modules():
+        if type(layer) is nn.Linear:
+            layer.__class__ = Linear
 
 
 class Convolution3d(nn.Conv3d):

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from models.cpu_kernels import use_fast_linears
 from models.errors import WeightsError
 from models.layers import FINAL_EPS, layer_norm
 
@@ -24,6 +25,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, model: Dinov2WithRegistersModel) -> None:
         super().__init__()
+        use_fast_linears(model)
         self.model = model
 
     @classmethod
