@@ -9,6 +9,7 @@ Pure ASGI, because a middleware that raises would leave its request hanging unti
 import asyncio
 import json
 import logging
+from collections.abc import Awaitable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,7 +42,8 @@ class ContractMiddleware:
         try:
             await self._handle(scope, receive, errors)
         except HttpError as error:
-            await error.response()(scope, receive, errors.original)
+            if not errors.started:
+                await error.response()(scope, receive, errors.original)
         except Exception:  # the boundary of the process: everything becomes a response
             logger.exception("%s %s failed", scope["method"], scope["path"])
             if errors.started:
@@ -55,8 +57,10 @@ class ContractMiddleware:
             headers = Headers(scope=scope)
             body = await read_body(headers, receive, self.max_body_bytes)
             parameters = check_parameters(path, await parse_fields(headers, body))
-            scope, receive = with_json_body(scope, receive, parameters)
-        await self.app(scope, receive, send)
+            scope, replay = with_json_body(scope, parameters)
+            await while_client_waits(self.app(scope, replay, send), receive)
+        else:
+            await self.app(scope, receive, send)
 
 
 class ErrorShaper:
@@ -71,10 +75,10 @@ class ErrorShaper:
 
     async def __call__(self, message: Message) -> None:
         """Passes messages on; a foreign error leaves in our shape."""
-        self.started = True
         if message["type"] == "http.response.start" and message["status"] >= 400:
             self._held = message
         elif self._held is None:
+            self.started = True
             await self.original(message)
         else:
             self._body += message.get("body", b"")
@@ -82,6 +86,7 @@ class ErrorShaper:
                 await self._release(self._held)
 
     async def _release(self, start: Message) -> None:
+        self.started = True
         if is_our_shape(self._body):
             await self.original(start)
             await self.original({"type": "http.response.body", "body": self._body})
@@ -144,8 +149,8 @@ async def _discard(receive: Receive) -> None:
         logger.info("stopped reading an oversized body after %d bytes", dropped)
 
 
-def with_json_body(scope: Scope, receive: Receive, parameters: dict[str, str | int]) -> tuple[Scope, Receive]:
-    """The request with a JSON body in place of what was read."""
+def with_json_body(scope: Scope, parameters: dict[str, str | int]) -> tuple[Scope, Receive]:
+    """The request with a JSON body in place of what was read; its `receive` then stays silent."""
     body = json.dumps(parameters).encode()
     headers = [
         (name, value) for name, value in scope["headers"] if name not in (b"content-type", b"content-length")
@@ -154,9 +159,33 @@ def with_json_body(scope: Scope, receive: Receive, parameters: dict[str, str | i
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
-        return pending.pop() if pending else await receive()
+        return pending.pop() if pending else await asyncio.get_running_loop().create_future()
 
     return {**scope, "headers": headers}, replay
+
+
+async def while_client_waits(work: Awaitable[None], receive: Receive) -> None:
+    """Runs `work`; cancels it when the client leaves first, so that nobody computes for nobody.
+
+    Raises:
+        HttpError: 499 if the client left. Nobody reads it, but BentoML's timeout waits for an answer.
+    """
+    task = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_wait_for_disconnect(receive))
+    try:
+        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        leaving.cancel()
+        task.cancel()
+    await asyncio.wait({task})
+    raise HttpError(499, "the client left", code="client_closed_request")
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _receive_nothing() -> Message:

@@ -85,6 +85,21 @@ async def test_probes_answer_within_200_ms_while_generations_run(server: str) ->
     assert max(worst.values()) < 0.6, worst
 
 
+async def test_a_client_that_leaves_frees_its_place(server: str) -> None:
+    impatient = aiohttp.ClientTimeout(total=0.3)
+    async with aiohttp.ClientSession() as session, aiohttp.ClientSession(timeout=impatient) as hasty:
+        prompt = "slow " * 5
+        calls = [post_as_the_miner_does(hasty, server, prompt) for _ in range(NUM_CONCURRENT)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [TimeoutError] * NUM_CONCURRENT
+        started = time.monotonic()
+        status, _ = await post_as_the_miner_does(session, server, "next")
+    assert status == 200
+    assert (
+        time.monotonic() - started < 8.0
+    )  # two of eight were at work already: 4 s; all of them would take 16 s
+
+
 def test_metrics_come_from_every_process(server: str) -> None:
     text = httpx.get(f"{server}/metrics").text
     assert 'service_name="fast_3d_miner"' in text
