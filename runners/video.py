@@ -46,17 +46,17 @@ class VideoRunner(ModelProcess):
 
     def _film(self, job: VideoJob) -> VideoResult:
         splats = read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
-        path = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
+        path, fps = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
-        return VideoResult(mp4=self._encode(frames, fps=CONFIGURATION.render.fps))
+        return VideoResult(mp4=self._encode(frames, fps=fps))
 
 
-def camera_path(options: RenderOptions, size: int) -> "Cameras":
-    """The cameras of every frame, `size` pixels square."""
-    from rendering.turntable import TurntableSettings, turntable, upstream_turntable
+def camera_path(options: RenderOptions, size: int) -> "tuple[Cameras, int]":
+    """The cameras of every frame, `size` pixels square, and the frames per second."""
+    from rendering.turntable import UPSTREAM_FPS, TurntableSettings, turntable, upstream_turntable
 
     if options.preset == "upstream":
-        return upstream_turntable(size=size)
+        return upstream_turntable(size=size), UPSTREAM_FPS
     settings = TurntableSettings(
         seconds=options.seconds,
         fps=options.fps,
@@ -65,4 +65,4 @@ def camera_path(options: RenderOptions, size: int) -> "Cameras":
         elevation_degrees=options.camera.elevation_degrees,
         fov_y_degrees=options.camera.fov_y_degrees,
     )
-    return turntable(settings)
+    return turntable(settings), options.fps
