@@ -71,7 +71,7 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     refusals: list[str] = []
     for family in families:
         folder = base / (family.folder if weights == "auto" else weights)
-        refusal = _refusal(family, folder, card_bytes)
+        refusal = _refusal(family, folder, base, card_bytes)
         if refusal is None:
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
             return Choice(
@@ -96,10 +96,13 @@ def largest_card_bytes() -> int:
         pynvml.nvmlShutdown()
 
 
-def _refusal(family: Family, folder: Path, card_bytes: int) -> str | None:
+def _refusal(family: Family, folder: Path, base: Path, card_bytes: int) -> str | None:
+    shown = folder.relative_to(base) if folder.is_relative_to(base) else folder
+    if not folder.is_dir():
+        return f"no weights in {shown}"
     missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]
     if missing:
-        return f"weights are missing in {folder} ({', '.join(missing)})"
+        return f"weights in {shown} lack {', '.join(missing)}"
     if card_bytes < family.min_card_gib * GIB:
         return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB"
     return None

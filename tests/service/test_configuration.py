@@ -126,8 +126,12 @@ def test_auto_takes_the_largest_profile_that_fits(tmp_path: Path) -> None:
 
 
 def test_a_profile_asked_for_by_name_must_be_able_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"24gb: weights are missing in .*weights/24gb"):
+    with pytest.raises(ConfigurationError, match=r"24gb: no weights in weights/24gb"):
         choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, card_bytes=24 * GIB)
+    (tmp_path / "weights/24gb/matte").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"24gb: weights in weights/24gb lack .*pipeline.json"):
+        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, card_bytes=24 * GIB)
+    (tmp_path / "weights/24gb/matte").rmdir()
     fill(tmp_path / "weights/24gb")
     with pytest.raises(ConfigurationError, match="24gb: needs a card with 22 GiB"):
         choose_profile(profile="24gb", weights="auto", device="cpu", base=tmp_path, card_bytes=24 * GIB)
