@@ -1,0 +1,82 @@
+"""The shipped family, as an operator runs it: default configuration, real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gaussforge
+import httpx
+import meshio
+import psutil
+import pytest
+
+from tests.service.conftest import ROOT, free_port, running_server
+from tests.service.ply_reader import main_color, read_table
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT / "models/embedded").exists(), reason="models/embedded is missing"),
+]
+
+MAX_MEMORY_BYTES = 4 * 2**30
+DEFAULTS = {
+    "MINER__PROFILE": "embedded",
+    "MINER__DEVICE": "cpu",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "WEIGHTS_DIR": "",
+}
+TIMEOUT_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[tuple[str, int]]:
+    """Address and main process of the service."""
+    with running_server(DEFAULTS, port=free_port(), target="service:Miner") as (url, process):
+        yield url, process.pid
+
+
+@pytest.fixture(scope="module")
+def bicycle(embedded: tuple[str, int]) -> httpx.Response:
+    """The answer to the demo's prompt."""
+    fields = {"prompt": "pink bicycle", "seed": "1"}
+    reply = httpx.post(f"{embedded[0]}/generate/", data=fields, timeout=TIMEOUT_SECONDS)
+    assert reply.status_code == 200, reply.headers.get("x-reject-reason", reply.text)
+    return reply
+
+
+def test_a_pink_bicycle_is_pink_and_passes_the_validators_gates(bicycle: httpx.Response) -> None:
+    names, table = read_table(bicycle.content)
+    assert len(table) >= 7000
+    extent = table[:, :3].max(0) - table[:, :3].min(0)
+    assert extent.max() == pytest.approx(1.5, abs=1e-4)
+    opacity_logits = table[:, names.index("opacity")]
+    assert (opacity_logits < -6.9).mean() < 0.8  # the validator's 0.001
+    red, green, _ = main_color(bicycle.content)
+    assert red > green
+
+
+def test_independent_readers_take_the_ply(bicycle: httpx.Response, tmp_path: Path) -> None:
+    file = tmp_path / "bicycle.ply"
+    file.write_bytes(bicycle.content)
+    assert len(meshio.read(file).points) == len(read_table(bicycle.content)[1])
+    packed = gaussforge.GaussForge().convert(bicycle.content, "ply", "spz")
+    assert "error" not in packed
+
+
+def test_the_seed_repeats_the_bytes(embedded: tuple[str, int], bicycle: httpx.Response) -> None:
+    fields = {"prompt": "pink bicycle", "seed": bicycle.headers["x-seed"]}
+    again = httpx.post(f"{embedded[0]}/generate/", data=fields, timeout=TIMEOUT_SECONDS)
+    assert again.content == bicycle.content
+
+
+def test_the_video_is_an_mp4(embedded: tuple[str, int]) -> None:
+    fields = {"prompt": "pink bicycle", "seed": "1", "video_res": "128"}
+    reply = httpx.post(f"{embedded[0]}/generate_video/", data=fields, timeout=TIMEOUT_SECONDS)
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "video/mp4")
+    assert reply.content[4:8] == b"ftyp"
+
+
+@pytest.mark.usefixtures("bicycle")
+def test_all_processes_together_stay_within_four_gib(embedded: tuple[str, int]) -> None:
+    service = psutil.Process(embedded[1])
+    processes = [service, *service.children(recursive=True)]
+    assert sum(process.memory_full_info().pss for process in processes) <= MAX_MEMORY_BYTES
