@@ -39,6 +39,7 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     show_own_logs()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(threads)
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # idle threads that spin would take the cores from other stages
     os.nice(options.niceness)
     gateway = configuration.services.gateway
     longest = max(gateway.deadline_seconds, gateway.video_deadline_seconds)
