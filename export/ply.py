@@ -74,7 +74,7 @@ def read_ply(data: bytes) -> Gaussians:
         scales=torch.exp(_tensor(columns("scale_0", "scale_1", "scale_2"))),
         quats_wxyz=torch.nn.functional.normalize(_tensor(quats), dim=-1),
         opacities=torch.sigmoid(_tensor(columns("opacity")[:, 0])),
-        colors=_tensor(0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2")),
+        colors=0.5 + SH_C0 * _tensor(columns("f_dc_0", "f_dc_1", "f_dc_2")),
     )
 
 

@@ -1,11 +1,13 @@
 """Trains the whole embedded family on one GPU: python -m training.all --work DIR --minutes 26.
 
     dataset -> structure_vae -> image_to_3d                (which takes the splat encoder when it is there)
-            -> splat_vae -> matte -> judge -> clip
+            -> splat_vae -> structure_vae's decoder again -> judge
             -> text_to_image
+            -> clip -> matte
 
-Small networks leave most of a GPU idle, so three lanes share it. Every script is a process of its own with a share of the
-time and a log in DIR/logs. The results lie in DIR/trained, ready for `training.export`.
+Small networks leave most of a GPU idle, so the lanes share one, or take one each with `--gpus 4`. Every
+script is a process of its own with a share of the time and a log in DIR/logs. The results lie in
+DIR/trained, ready for `training.export`.
 """
 
 import argparse
@@ -38,38 +40,62 @@ def lanes(work: Path) -> list[list[Job]]:
     text = ("--geometries", data, "--out", trained, "--work", build)
     return [
         [
-            Job(module="structure_vae", share=0.11, arguments=own),
-            Job(module="image_to_3d", share=0.86, arguments=(*own, "--autoencoders", trained)),
+            Job(module="structure_vae", share=0.19, arguments=own),
+            Job(module="image_to_3d", share=0.8, arguments=(*own, "--autoencoders", trained)),
         ],
         [
-            Job(module="splat_vae", share=0.22, arguments=own),
-            Job(module="matte", share=0.16, arguments=own),
-            Job(module="judge", share=0.1, arguments=own),
-            Job(module="clip", share=0.33, arguments=text),
+            Job(module="splat_vae", share=0.45, arguments=own),
+            Job(module="structure_vae", share=0.28, arguments=(*own, "--resume", trained)),
+            Job(module="judge", share=0.12, arguments=own),
         ],
-        [Job(module="text_to_image", share=0.88, arguments=text)],
+        [Job(module="text_to_image", share=0.97, arguments=text)],
+        [
+            Job(module="clip", share=0.62, arguments=text),
+            Job(module="matte", share=0.32, arguments=own),
+        ],
     ]
 
 
-def run(work: Path, minutes: float, per_kind: int, workers: int) -> bool:
+def run(work: Path, minutes: float, per_kind: int, workers: int, gpus: int) -> bool:
     """Run everything; True if every script ended well."""
     (work / "logs").mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    data = [sys.executable, "-m", "training.objects.dataset", "--out", str(work / "data"), "--per-kind", str(per_kind),
-            "--workers", str(workers)]
+    data = [
+        sys.executable,
+        "-m",
+        "training.objects.dataset",
+        "--out",
+        str(work / "data"),
+        "--per-kind",
+        str(per_kind),
+        "--workers",
+        str(workers),
+    ]
     subprocess.run(data, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     left = minutes - (time.perf_counter() - started) / 60
     with ThreadPoolExecutor() as pool:
-        return all(pool.map(lambda lane: run_lane(lane, work / "logs", left), lanes(work)))
+        jobs = [
+            pool.submit(run_lane, lane, work / "logs", left, i % gpus) for i, lane in enumerate(lanes(work))
+        ]
+        results = [job.result() for job in jobs]
+        return all(results)
 
 
-def run_lane(lane: Sequence[Job], logs: Path, minutes: float) -> bool:
+def run_lane(lane: Sequence[Job], logs: Path, minutes: float, gpu: int) -> bool:
     """Run the scripts of a lane one after another; a failed one does not stop those behind it."""
     good = True
     for job in lane:
-        command = [sys.executable, "-m", f"training.{job.module}", *job.arguments, "--minutes", f"{minutes * job.share:.2f}"]
-        with (logs / f"{job.module}.log").open("w") as log:
-            code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        command = [
+            sys.executable,
+            "-m",
+            f"training.{job.module}",
+            *job.arguments,
+            "--minutes",
+            f"{minutes * job.share:.2f}",
+        ]
+        with (logs / f"{job.module}.log").open("a") as log:
+            environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(gpu)}
+            code = subprocess.run(command, stdout=log, stderr=log, check=False, env=environment).returncode
         logger.info("%s ended with %d", job.module, code)
         good &= code == 0
     return good
@@ -81,9 +107,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=26)
     parser.add_argument("--per-kind", type=int, default=72)
     parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--gpus", type=int, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sys.exit(0 if run(arguments.work, arguments.minutes, arguments.per_kind, arguments.workers) else 1)
+    sys.exit(
+        0
+        if run(arguments.work, arguments.minutes, arguments.per_kind, arguments.workers, arguments.gpus)
+        else 1
+    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ class ColoringTable:
 
     def __init__(self, seed: int, device: torch.device | str) -> None:
         rng = np.random.default_rng(seed)
-        self.specs: list[list[Spec]] = [[draw_spec(kind, rng) for _ in range(SPECS_PER_KIND)] for kind in KINDS]
+        self.specs: list[list[Spec]] = [
+            [draw_spec(kind, rng) for _ in range(SPECS_PER_KIND)] for kind in KINDS
+        ]
         colors = np.stack([np.stack([palette(spec) for spec in specs]) for specs in self.specs])
         self.colors: Float[Tensor, "kinds specs parts 3"] = torch.from_numpy(colors).to(device)
 

@@ -1,8 +1,9 @@
-"""Evaluates the embedded family as the service runs it: python -m training.evaluate [--prompts FILE] --out DIR.
+"""Evaluates the embedded family as the service runs it: python -m training.evaluate [--prompts FILE] --out
+DIR.
 
-Prompts go through all stages with the configuration's settings, one retry included. The judge, a classifier that saw
-ground-truth renders only, says whether the result is the kind and colour asked for. Writes contact sheets, and
-`evaluation.json`; the last lines are a table.
+Prompts go through all stages with the configuration's settings, one retry included. The judge, a
+classifier that saw ground-truth renders only, says whether the result is the kind and colour asked for.
+Writes contact sheets, and `evaluation.json`; the last lines are a table.
 """
 
 import argparse
@@ -88,8 +89,8 @@ class Evaluator:
             for start in range(0, len(open_items), BATCH):
                 batch = open_items[start : start + BATCH]
                 seeds = [seed + i + attempt * RETRY_STEP for i in batch]
-                for i, result in zip(batch, self._attempt([prompts[i] for i in batch], seeds, attempt), strict=True):
-                    results[i] = result
+                attempted = self._attempt([prompts[i] for i in batch], seeds, attempt)
+                results.update(zip(batch, attempted, strict=True))
             open_items = [i for i in open_items if results[i].rejection is not None]
         return [results[i] for i in range(len(prompts))]
 
@@ -97,16 +98,26 @@ class Evaluator:
     def _attempt(self, prompts: Sequence[TestPrompt], seeds: Sequence[int], attempt: int) -> list[Result]:
         options = self.configuration.text_to_image
         images = self.text_to_image.generate(
-            [prompt.text for prompt in prompts], seeds, steps=options.steps, resolution=options.resolution,
-            guidance=options.guidance, max_sequence_length=options.max_sequence_length,
+            [prompt.text for prompt in prompts],
+            seeds,
+            steps=options.steps,
+            resolution=options.resolution,
+            guidance=options.guidance,
+            max_sequence_length=options.max_sequence_length,
         )
         mattes = self.matting.cut_out(images)
         stages = self.configuration.image_to_3d.stages
         cut = [i for i, matte in enumerate(mattes) if isinstance(matte, np.ndarray)]
-        made = self.image_to_3d.generate(
-            [mattes[i] for i in cut], [seeds[i] for i in cut],
-            structure=_settings(stages.structure), latents=_settings(stages.latents),
-        ) if cut else []
+        made = (
+            self.image_to_3d.generate(
+                [mattes[i] for i in cut],
+                [seeds[i] for i in cut],
+                structure=_settings(stages.structure),
+                latents=_settings(stages.latents),
+            )
+            if cut
+            else []
+        )
         objects = dict(zip(cut, made, strict=True))
         results = []
         for i, (prompt, image) in enumerate(zip(prompts, images, strict=True)):
@@ -128,9 +139,13 @@ class Evaluator:
             alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
         )
         verdict = judge(scores, thresholds, measure(splats))
-        seen = self.renderer.render(splats, orbit(azimuths_degrees=JUDGE_AZIMUTHS, elevation_degrees=18, size=IMAGE_SIZE))
+        seen = self.renderer.render(
+            splats, orbit(azimuths_degrees=JUDGE_AZIMUTHS, elevation_degrees=18, size=IMAGE_SIZE)
+        )
         kind, color = self.judge(seen.to(self.device).permute(0, 3, 1, 2).float() / 255)
-        shown = self.renderer.render(splats, orbit(azimuths_degrees=SHEET_AZIMUTHS, size=SHEET_SIZE, radius=2.2))
+        shown = self.renderer.render(
+            splats, orbit(azimuths_degrees=SHEET_AZIMUTHS, size=SHEET_SIZE, radius=2.2)
+        )
         return Result(
             prompt=prompt,
             kind=KINDS[int(kind.log_softmax(1).mean(0).argmax())].name,
@@ -146,7 +161,9 @@ class Evaluator:
 
 def _settings(options: SamplerOptions) -> SamplerSettings:
     return SamplerSettings(
-        steps=options.steps, cfg_strength=options.cfg_strength, cfg_interval=options.cfg_interval,
+        steps=options.steps,
+        cfg_strength=options.cfg_strength,
+        cfg_interval=options.cfg_interval,
         rescale_t=options.rescale_t,
     )
 
@@ -154,8 +171,15 @@ def _settings(options: SamplerOptions) -> SamplerSettings:
 def _failed(prompt: TestPrompt, image: np.ndarray, error: object, attempt: int) -> Result:
     blank = np.full((SHEET_SIZE, SHEET_SIZE * len(SHEET_AZIMUTHS), 3), 255, dtype=np.uint8)
     return Result(
-        prompt=prompt, kind=None, color=None, num_splats=0, alignment=0.0, aesthetics=0.0, rejection=str(error),
-        attempts=attempt + 1, strip=np.concatenate([_resized(image), blank], axis=1),
+        prompt=prompt,
+        kind=None,
+        color=None,
+        num_splats=0,
+        alignment=0.0,
+        aesthetics=0.0,
+        rejection=str(error),
+        attempts=attempt + 1,
+        strip=np.concatenate([_resized(image), blank], axis=1),
     )
 
 
@@ -208,9 +232,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     configuration = read_configuration(arguments.configuration, {"MINER__PROFILE": "embedded"})
     evaluator = Evaluator(configuration, arguments.weights, arguments.judge, arguments.device)
-    sets = {"every_kind": every_kind(KINDS), "unseen_pairs": unseen_pairs(KINDS, arguments.num_pairs, arguments.seed)}
+    sets = {
+        "every_kind": every_kind(KINDS),
+        "unseen_pairs": unseen_pairs(KINDS, arguments.num_pairs, arguments.seed),
+    }
     if arguments.prompts is not None:
-        lines = [line.strip() for line in arguments.prompts.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [
+            line.strip()
+            for line in arguments.prompts.read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        ]
         known, unknown = split_by_knowledge(lines, KINDS)
         sets["known_prompts"] = sample(known, arguments.num_prompts, arguments.seed)
         sets["unknown_prompts"] = sample(unknown, arguments.num_prompts, arguments.seed)
@@ -221,9 +252,20 @@ def main() -> None:
         results = evaluator.run(prompts, arguments.seed)
         table[name] = summary(results)
         save_sheet(results, arguments.out / f"{name}.png")
-        rows = [{"prompt": r.prompt.text, "wanted": r.prompt.kind, "color": r.prompt.color, "judge": [r.kind, r.color],
-                 "splats": r.num_splats, "alignment": round(r.alignment, 4), "aesthetics": round(r.aesthetics, 3),
-                 "rejection": r.rejection, "attempts": r.attempts} for r in results]
+        rows = [
+            {
+                "prompt": r.prompt.text,
+                "wanted": r.prompt.kind,
+                "color": r.prompt.color,
+                "judge": [r.kind, r.color],
+                "splats": r.num_splats,
+                "alignment": round(r.alignment, 4),
+                "aesthetics": round(r.aesthetics, 3),
+                "rejection": r.rejection,
+                "attempts": r.attempts,
+            }
+            for r in results
+        ]
         (arguments.out / f"{name}.json").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
         logger.info("%s: %.0f s", name, time.perf_counter() - started)
     (arguments.out / "evaluation.json").write_text(json.dumps(table, indent=1))

@@ -2,8 +2,8 @@
 
     python -m training.export --trained DIR --out models/embedded
 
-DIR holds what the training scripts wrote. Floating tensors are stored in half precision, except the buffers that fix
-positions, which are rebuilt in full.
+DIR holds what the training scripts wrote. Floating tensors are stored in half precision, except the
+buffers that fix positions, which are rebuilt in full.
 """
 
 import argparse
@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import Dinov2WithRegistersModel
 
 from models.gaussians.decoder import GaussianDecoder
 from models.latents.flow import LatentFlow
@@ -30,6 +29,12 @@ from training import image_to_3d, splat_vae, structure_vae
 logger = logging.getLogger(__name__)
 STRUCTURE_SAMPLER = {"steps": 8, "cfg_strength": 1.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
 LATENT_SAMPLER = {"steps": 5, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+PUBLISHED_ATTENTION = {
+    "attention.q_proj": "attention.attention.query",
+    "attention.k_proj": "attention.attention.key",
+    "attention.v_proj": "attention.attention.value",
+    "attention.o_proj": "attention.output.dense",
+}
 CHECKPOINTS = {
     "sparse_structure_flow_model": ("ss_flow_img_dit_xs_16l8p2_fp16", "structure_flow"),
     "sparse_structure_decoder": ("ss_dec_conv3d_16l8_xs_fp16", "structure_decoder"),
@@ -44,10 +49,20 @@ def export_image_to_3d(trained: Path, folder: Path) -> None:
     ckpts.mkdir(parents=True, exist_ok=True)
     parts: dict[str, tuple[nn.Module, str, dict[str, Any]]] = {
         "sparse_structure_flow_model": (
-            StructureFlow(image_to_3d.STRUCTURE), "SparseStructureFlowModel", flow_arguments(image_to_3d.STRUCTURE)),
+            StructureFlow(image_to_3d.STRUCTURE),
+            "SparseStructureFlowModel",
+            flow_arguments(image_to_3d.STRUCTURE),
+        ),
         "sparse_structure_decoder": (
-            StructureDecoder(structure_vae.DECODER), "SparseStructureDecoder", asdict(structure_vae.DECODER)),
-        "slat_flow_model": (LatentFlow(image_to_3d.LATENTS), "SLatFlowModel", flow_arguments(image_to_3d.LATENTS)),
+            StructureDecoder(structure_vae.DECODER),
+            "SparseStructureDecoder",
+            asdict(structure_vae.DECODER),
+        ),
+        "slat_flow_model": (
+            LatentFlow(image_to_3d.LATENTS),
+            "SLatFlowModel",
+            flow_arguments(image_to_3d.LATENTS),
+        ),
         "slat_decoder_gs": (GaussianDecoder(splat_vae.DECODER), "SLatGaussianDecoder", decoder_arguments()),
     }
     for role, (module, class_name, arguments) in parts.items():
@@ -55,9 +70,24 @@ def export_image_to_3d(trained: Path, folder: Path) -> None:
         save_half(module, load_file(trained / f"{trained_name}.safetensors"), ckpts / f"{name}.safetensors")
         write_json(ckpts / f"{name}.json", {"name": class_name, "args": {**arguments, "use_fp16": True}})
     write_json(folder / "pipeline.json", pipeline(json.loads((trained / "normalization.json").read_text())))
-    encoder = Dinov2WithRegistersModel(image_to_3d.ENCODER)
-    encoder.load_state_dict(load_file(trained / "image_encoder.safetensors"))
-    encoder.half().save_pretrained(folder / "image_cond_model")
+    export_image_encoder(load_file(trained / "image_encoder.safetensors"), folder / "image_cond_model")
+
+
+def export_image_encoder(state: Mapping[str, Tensor], folder: Path) -> None:
+    """transformers' folder layout, with the tensor names of the published file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {published_name(key): value.half().contiguous() for key, value in state.items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = {**image_to_3d.ENCODER.to_diff_dict(), "architectures": ["Dinov2WithRegistersModel"]}
+    config.pop("transformers_version", None)
+    write_json(folder / "config.json", config)
+
+
+def published_name(key: str) -> str:
+    """transformers 5.2x renames the attention's parts in memory; files keep the older names."""
+    for ours, published in PUBLISHED_ATTENTION.items():
+        key = key.replace(ours, published)
+    return key
 
 
 def flow_arguments(config: Any) -> dict[str, Any]:
@@ -72,8 +102,13 @@ def decoder_arguments() -> dict[str, Any]:
     trunk, splats = asdict(splat_vae.DECODER.trunk), splat_vae.DECODER.gaussians
     trunk.pop("qk_rms_norm")
     representation = {
-        "lr": {"_xyz": splats.lr_offset, "_features_dc": splats.lr_color, "_opacity": splats.lr_opacity,
-               "_scaling": splats.lr_scale, "_rotation": splats.lr_rotation},
+        "lr": {
+            "_xyz": splats.lr_offset,
+            "_features_dc": splats.lr_color,
+            "_opacity": splats.lr_opacity,
+            "_scaling": splats.lr_scale,
+            "_rotation": splats.lr_rotation,
+        },
         "perturb_offset": splats.perturb_offset,
         "voxel_size": splats.voxel_size,
         "num_gaussians": splats.num_gaussians,
@@ -103,7 +138,9 @@ def pipeline(normalization: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Strictly check the state against the module and write it; buffers are the module's own, in full precision."""
+    """Strictly check the state against the module and write it; buffers are the module's own, in full
+    precision.
+    """
     module.load_state_dict(dict(state))
     fresh = dict(type(module)(module.config).named_buffers())  # type: ignore[operator]
     tensors = {

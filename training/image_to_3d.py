@@ -2,9 +2,9 @@
 
     python -m training.image_to_3d --data DIR --autoencoders DIR --out DIR --minutes 20
 
-The encoder (DINOv2 with registers, trained from nothing) learns what both flows need. The latent flow joins as soon
-as `splat_encoder.safetensors` exists in the autoencoders' folder. Writes `image_encoder`, `structure_flow`,
-`latent_flow` (safetensors) every few minutes and at the end.
+The encoder (DINOv2 with registers, trained from nothing) learns what both flows need. The latent flow
+joins as soon as `splat_encoder.safetensors` exists in the autoencoders' folder. Writes `image_encoder`,
+`structure_flow`, `latent_flow` (safetensors) every few minutes and at the end.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from models.structure.flow import StructureFlow, StructureFlowConfig
 from training.coloring import ColoringTable
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
-from training.objects.renders import ObjectRenderer, orbit_views
+from training.objects.renders import ObjectRenderer
 from training.photos import conditioning_images
 from training.splat_vae import RESOLUTION, SplatEncoder, object_voxels
 from training.structure_vae import StructureEncoder
@@ -38,19 +38,46 @@ M = TypeVar("M", bound=nn.Module)
 IMAGE_SIZE = 224
 SIGMA_MIN = 1e-5
 DROP_CONDITION = 0.1
+PURE_NOISE_SHARE = 0.15
+NEAR_NOISE_SHARE = 0.25
+NEAR_NOISE = 0.88
 SAVE_MINUTES = 4.0
 CONDITION = 160
 ENCODER = Dinov2WithRegistersConfig(
-    image_size=IMAGE_SIZE, patch_size=14, hidden_size=CONDITION, num_hidden_layers=4, num_attention_heads=5, mlp_ratio=4,
-    num_register_tokens=4, layerscale_value=0.5,
+    image_size=IMAGE_SIZE,
+    patch_size=14,
+    hidden_size=CONDITION,
+    num_hidden_layers=4,
+    num_attention_heads=5,
+    mlp_ratio=4,
+    num_register_tokens=4,
+    layerscale_value=0.5,
 )
 STRUCTURE = StructureFlowConfig(
-    resolution=16, in_channels=8, out_channels=8, model_channels=160, cond_channels=CONDITION, num_blocks=5, num_heads=5,
-    mlp_ratio=4, patch_size=2, qk_rms_norm=True,
+    resolution=16,
+    in_channels=8,
+    out_channels=8,
+    model_channels=160,
+    cond_channels=CONDITION,
+    num_blocks=5,
+    num_heads=5,
+    mlp_ratio=4,
+    patch_size=2,
+    qk_rms_norm=True,
 )
 LATENTS = LatentFlowConfig(
-    resolution=RESOLUTION, in_channels=8, out_channels=8, model_channels=96, cond_channels=CONDITION, num_blocks=6,
-    num_heads=3, mlp_ratio=4, patch_size=2, num_io_res_blocks=2, io_block_channels=(32,), qk_rms_norm=True,
+    resolution=RESOLUTION,
+    in_channels=8,
+    out_channels=8,
+    model_channels=96,
+    cond_channels=CONDITION,
+    num_blocks=6,
+    num_heads=3,
+    mlp_ratio=4,
+    patch_size=2,
+    num_io_res_blocks=2,
+    io_block_channels=(32,),
+    qk_rms_norm=True,
 )
 
 
@@ -81,7 +108,11 @@ class ImageTo3DTrainer:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        return {"image_encoder": self.image_encoder, "structure_flow": self.structure_flow, "latent_flow": self.latent_flow}
+        return {
+            "image_encoder": self.image_encoder,
+            "structure_flow": self.structure_flow,
+            "latent_flow": self.latent_flow,
+        }
 
     def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
         """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
@@ -154,8 +185,17 @@ class ImageTo3DTrainer:
 
 
 def random_times(count: int, device: str) -> Float[Tensor, "count"]:
-    """Logit-normal times (mean 1, deviation 1), 1 = noise: the published training's choice."""
-    return torch.sigmoid(1 + torch.randn(count, device=device))
+    """Noise levels, 1 = pure noise.
+
+    The published training draws logit-normal times (mean 1, deviation 1). Of those, one in 150 lies above
+    0.97; below that so many latents show their shape through the noise, and the flow would hardly learn to
+    ask the image. Hence the shares of pure and nearly pure noise.
+    """
+    usual = torch.sigmoid(1 + torch.randn(count, device=device))
+    draw = torch.rand(count, device=device)
+    near = NEAR_NOISE + (1 - NEAR_NOISE) * torch.rand(count, device=device)
+    t = torch.where(draw < PURE_NOISE_SHARE + NEAR_NOISE_SHARE, near, usual)
+    return torch.where(draw < PURE_NOISE_SHARE, torch.ones_like(t), t)
 
 
 def mix(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
@@ -171,13 +211,23 @@ def start_at_zero(flow: M) -> M:
     return flow
 
 
-def train(trainer: ImageTo3DTrainer, out: Path, minutes: float, *, batch: int, max_steps: int | None, lr: float,
-          resume: Path | None) -> None:
+def train(
+    trainer: ImageTo3DTrainer,
+    out: Path,
+    minutes: float,
+    *,
+    batch: int,
+    max_steps: int | None,
+    lr: float,
+    resume: Path | None,
+) -> None:
     if resume is not None:
         for name, module in trainer.modules.items():
             load_matching(module, resume / f"{name}.safetensors")
     parameters = [p for module in trainer.modules.values() for p in module.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda")
+    optimizer = torch.optim.AdamW(
+        parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda"
+    )
     average = Average(trainer.modules)
     loop = TimedLoop("image_to_3d", minutes, optimizer, max_steps=max_steps)
     saved = time.perf_counter()
@@ -222,8 +272,15 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
     trainer = ImageTo3DTrainer(arguments.data, arguments.autoencoders, arguments.device)
-    train(trainer, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
-          lr=arguments.lr, resume=arguments.resume)
+    train(
+        trainer,
+        arguments.out,
+        arguments.minutes,
+        batch=arguments.batch,
+        max_steps=arguments.max_steps,
+        lr=arguments.lr,
+        resume=arguments.resume,
+    )
 
 
 if __name__ == "__main__":

@@ -36,13 +36,19 @@ class Judge(nn.Module):
         self.stem = nn.Conv2d(3, WIDTHS[0], 5, stride=2, padding=2)
         stages = []
         for inputs, outputs in zip((WIDTHS[0], *WIDTHS[:-1]), WIDTHS, strict=True):
-            stages += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), Residual(outputs), Residual(outputs)]
+            stages += [
+                nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
+                Residual(outputs),
+                Residual(outputs),
+            ]
         self.stages = nn.Sequential(*stages)
         self.norm = nn.LayerNorm(WIDTHS[-1])
         self.kind = nn.Linear(WIDTHS[-1], len(KINDS))
         self.color = nn.Linear(WIDTHS[-1], len(COLOR_NAMES))
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n kinds"], Float[Tensor, "n colors"]]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"]
+    ) -> tuple[Float[Tensor, "n kinds"], Float[Tensor, "n colors"]]:
         """Logits of images in 0..1 on white."""
         h = self.norm(self.stages(self.stem(images * 2 - 1)).mean((2, 3)))
         return self.kind(h), self.color(h)
@@ -52,8 +58,12 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(8, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
         )
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
@@ -62,8 +72,10 @@ class Residual(nn.Module):
 
 def main_colors(table: ColoringTable) -> Int[Tensor, "kinds specs"]:
     """Index of the main colour of every spec in the table."""
-    names = [[COLOR_NAMES.index(spec.color or kind.default_color) for spec in specs]
-             for kind, specs in zip(KINDS, table.specs, strict=True)]
+    names = [
+        [COLOR_NAMES.index(spec.color or kind.default_color) for spec in specs]
+        for kind, specs in zip(KINDS, table.specs, strict=True)
+    ]
     return torch.tensor(names, device=table.colors.device)
 
 
@@ -79,8 +91,11 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
     for step in loop:
         rows, spec, part_colors = table.draw(renderer.geometries, batch, generator, jitter=0.04)
         views = orbit_views(
-            torch.rand(batch, 2, device=device) * 360, torch.rand(batch, 2, device=device) * 35,
-            radius=RADIUS, fov_degrees=FOV_DEGREES, size=IMAGE_SIZE,
+            torch.rand(batch, 2, device=device) * 360,
+            torch.rand(batch, 2, device=device) * 35,
+            radius=RADIUS,
+            fov_degrees=FOV_DEGREES,
+            size=IMAGE_SIZE,
             zoom=0.9 + 0.25 * torch.rand(batch, 2, device=device),
         )
         with torch.no_grad():
@@ -93,14 +108,18 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
         with torch.autocast(device, torch.bfloat16):
             kind_logits, color_logits = model(image)
         kind_loss = F.cross_entropy(kind_logits.float(), kinds.repeat_interleave(2), label_smoothing=0.05)
-        color_loss = F.cross_entropy(color_logits.float(), colors[kinds, spec].repeat_interleave(2), label_smoothing=0.05)
+        color_loss = F.cross_entropy(
+            color_logits.float(), colors[kinds, spec].repeat_interleave(2), label_smoothing=0.05
+        )
         (kind_loss + color_loss).backward()
         clip_and_step(optimizer, parameters)
         average.update(step)
-        loop.log({
-            "kind": (kind_logits.argmax(1) == kinds.repeat_interleave(2)).float().mean(),
-            "color": (color_logits.argmax(1) == colors[kinds, spec].repeat_interleave(2)).float().mean(),
-        })
+        loop.log(
+            {
+                "kind": (kind_logits.argmax(1) == kinds.repeat_interleave(2)).float().mean(),
+                "color": (color_logits.argmax(1) == colors[kinds, spec].repeat_interleave(2)).float().mean(),
+            }
+        )
     save_half(out / "judge.safetensors", average.state_dict("judge"))
 
 
@@ -114,8 +133,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(arguments.data, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
-          device=arguments.device)
+    train(
+        arguments.data,
+        arguments.out,
+        arguments.minutes,
+        batch=arguments.batch,
+        max_steps=arguments.max_steps,
+        device=arguments.device,
+    )
 
 
 if __name__ == "__main__":

@@ -20,8 +20,15 @@ class TimedLoop:
     Iterating yields step numbers. Call `log` each step; it prints every `log_seconds`.
     """
 
-    def __init__(self, name: str, minutes: float, optimizer: torch.optim.Optimizer, *, max_steps: int | None = None,
-                 log_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        minutes: float,
+        optimizer: torch.optim.Optimizer,
+        *,
+        max_steps: int | None = None,
+        log_seconds: float = 20.0,
+    ) -> None:
         self.name = name
         self.seconds = minutes * 60
         self.optimizer = optimizer
@@ -46,7 +53,9 @@ class TimedLoop:
                 group["lr"] = rate * factor
             yield self.step
             self.step += 1
-        logger.info("%s: done after %d steps, %.0f s", self.name, self.step, time.perf_counter() - self.started)
+        logger.info(
+            "%s: done after %d steps, %.0f s", self.name, self.step, time.perf_counter() - self.started
+        )
 
     def log(self, values: Mapping[str, Tensor | float]) -> None:
         """Print the values, if it is time."""
@@ -96,7 +105,7 @@ class Average:
     def state_dict(self, name: str) -> dict[str, Tensor]:
         """The averaged state of one module."""
         prefix = f"{name}/"
-        return {key[len(prefix):]: value for key, value in self.shadow.items() if key.startswith(prefix)}
+        return {key[len(prefix) :]: value for key, value in self.shadow.items() if key.startswith(prefix)}
 
 
 def save_half(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -113,7 +122,9 @@ def load_matching(module: nn.Module, path: Path) -> None:
     module.load_state_dict(load_file(path))
 
 
-def clip_and_step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], limit: float = 1.0) -> None:
+def clip_and_step(
+    optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], limit: float = 1.0
+) -> None:
     """Clip the gradient's norm, step, clear."""
     torch.nn.utils.clip_grad_norm_(parameters, limit)
     optimizer.step()

@@ -35,8 +35,10 @@ def scenes(
     rows, _, part_colors = table.draw(renderer.geometries, batch, generator, jitter=0.08)
     device = part_colors.device
     views = orbit_views(
-        torch.rand(batch, 1, device=device) * 100 - 20, torch.rand(batch, 1, device=device) * 40,
-        size=INPUT_SIZE, zoom=0.75 + 0.55 * torch.rand(batch, 1, device=device),
+        torch.rand(batch, 1, device=device) * 100 - 20,
+        torch.rand(batch, 1, device=device) * 40,
+        size=INPUT_SIZE,
+        zoom=0.75 + 0.55 * torch.rand(batch, 1, device=device),
     )
     rgba = renderer.render(rows, part_colors, views)[:, 0].permute(0, 3, 1, 2)
     rgba = blurred(rgba) if torch.rand(()) < 0.7 else rgba
@@ -55,7 +57,9 @@ def backgrounds(batch: int, device: torch.device) -> Float[Tensor, "batch 3 h w"
     blotches = F.interpolate(coarse, size=INPUT_SIZE, mode="bicubic").clamp(0, 1)
     color = torch.rand(batch, 3, 1, 1, device=device)
     busy = color.lerp(blotches, torch.rand(batch, 1, 1, 1, device=device))
-    return torch.where(torch.rand(batch, 1, 1, 1, device=device) < PLAIN_SHARE, plain.expand(-1, -1, -1, INPUT_SIZE), busy)
+    return torch.where(
+        torch.rand(batch, 1, 1, 1, device=device) < PLAIN_SHARE, plain.expand(-1, -1, -1, INPUT_SIZE), busy
+    )
 
 
 def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int | None, device: str) -> None:
@@ -92,8 +96,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(arguments.data, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
-          device=arguments.device)
+    train(
+        arguments.data,
+        arguments.out,
+        arguments.minutes,
+        batch=arguments.batch,
+        max_steps=arguments.max_steps,
+        device=arguments.device,
+    )
 
 
 if __name__ == "__main__":

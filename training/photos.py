@@ -1,7 +1,8 @@
 """Conditioning images for training: what the image encoder will see of a generated picture, with its flaws.
 
-A three-quarter view is drawn, cropped around its alpha as `models.conditioning` crops a matted picture, put on black
-and disturbed: blur, noise, colour casts, soft or eroded mattes with some of the backdrop left, imprecise crops.
+A three-quarter view is drawn, cropped around its alpha as `models.conditioning` crops a matted picture,
+put on black and disturbed: blur, noise, colour casts, soft or eroded mattes with some of the backdrop
+left, imprecise crops.
 """
 
 import torch
@@ -21,13 +22,18 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def conditioning_images(
-    renderer: ObjectRenderer, rows: Int[Tensor, "batch"], part_colors: Float[Tensor, "batch parts 3"], size: int
+    renderer: ObjectRenderer,
+    rows: Int[Tensor, "batch"],
+    part_colors: Float[Tensor, "batch parts 3"],
+    size: int,
 ) -> Float[Tensor, "batch 3 size size"]:
     """Normalised encoder inputs of coloured geometries, from random three-quarter views."""
     batch, device = len(rows), part_colors.device
     views = orbit_views(
-        _uniform((batch, 1), *YAW_DEGREES, device), _uniform((batch, 1), *ELEVATION_DEGREES, device),
-        size=size, zoom=_uniform((batch, 1), 0.95, 1.25, device),
+        _uniform((batch, 1), *YAW_DEGREES, device),
+        _uniform((batch, 1), *ELEVATION_DEGREES, device),
+        size=size,
+        zoom=_uniform((batch, 1), 0.95, 1.25, device),
     )
     with torch.no_grad():
         rgba = renderer.render(rows, part_colors, views)[:, 0].permute(0, 3, 1, 2)
@@ -65,8 +71,12 @@ def disturbed(rgba: Float[Tensor, "batch 4 h w"]) -> Float[Tensor, "batch 3 h w"
     batch, device = len(rgba), rgba.device
     alpha = rgba[:, 3:]
     gain = _uniform((batch, 1, 1, 1), 0.8, 1.6, device)
-    matte = ((alpha - 0.5) * gain + 0.5 + _uniform((batch, 1, 1, 1), -0.2, 0.2, device)).clamp(0, 1) * (alpha > 0.02)
-    backdrop = torch.tensor(BACKDROP, device=device)[:, None, None] * _uniform((batch, 1, 1, 1), 0.7, 1.1, device)
+    matte = ((alpha - 0.5) * gain + 0.5 + _uniform((batch, 1, 1, 1), -0.2, 0.2, device)).clamp(0, 1) * (
+        alpha > 0.02
+    )
+    backdrop = torch.tensor(BACKDROP, device=device)[:, None, None] * _uniform(
+        (batch, 1, 1, 1), 0.7, 1.1, device
+    )
     straight = rgba[:, :3] + (1 - alpha) * backdrop
     cast = _uniform((batch, 3, 1, 1), 0.95, 1.05, device) * _uniform((batch, 1, 1, 1), 0.92, 1.08, device)
     coarse = F.interpolate(torch.randn(batch, 3, 28, 28, device=device), size=rgba.shape[-1], mode="bilinear")

@@ -1,6 +1,5 @@
 """The prompts of an evaluation: unseen kind x colour pairs, known prompts of other people, unknown ones."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import numpy as np
 from training.objects.kind import Kind
 from training.text.captions import CaptionWriter
 from training.text.specs import Spec, held_out_pairs
+from training.text.unknown_prompts import mentioned_kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +39,12 @@ def every_kind(kinds: Sequence[Kind]) -> list[TestPrompt]:
 def split_by_knowledge(
     prompts: Sequence[str], kinds: Sequence[Kind]
 ) -> tuple[list[TestPrompt], list[TestPrompt]]:
-    """(known, unknown): whether a prompt contains a kind's name or synonym as whole words, plural included."""
-    words = {word: kind.name for kind in kinds for word in (kind.name, *kind.synonyms)}
+    """(known, unknown): whether a prompt names a kind, or a synonym of one, anywhere."""
     known, unknown = [], []
     for prompt in prompts:
-        named = [kind for word, kind in words.items() if _names(word, prompt)]
+        named = mentioned_kinds(prompt, kinds)
         if named:
-            known.append(TestPrompt(text=prompt, kind=named[0] if len(set(named)) == 1 else None))
+            known.append(TestPrompt(text=prompt, kind=next(iter(named)) if len(named) == 1 else None))
         else:
             unknown.append(TestPrompt(text=prompt))
     return known, unknown
@@ -55,7 +54,3 @@ def sample(prompts: Sequence[TestPrompt], count: int, seed: int) -> list[TestPro
     """`count` of them at random, repeatably."""
     order = np.random.default_rng(seed).permutation(len(prompts))
     return [prompts[i] for i in order[:count]]
-
-
-def _names(word: str, prompt: str) -> bool:
-    return re.search(rf"\b{re.escape(word)}(s|es)?\b", prompt.lower()) is not None

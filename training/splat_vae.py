@@ -2,8 +2,9 @@
 
     python -m training.splat_vae --data DIR --out DIR --minutes 5
 
-Trained by rendering: decoded splats must look like the ground truth from random views. The decoder is the shipped
-architecture; the encoder exists for training only. Writes `splat_encoder`, `splat_decoder` (safetensors).
+Trained by rendering: decoded splats must look like the ground truth from random views. The decoder is the
+shipped architecture; the encoder exists for training only. Writes `splat_encoder`, `splat_decoder`
+(safetensors).
 """
 
 import argparse
@@ -30,14 +31,24 @@ RESOLUTION = 64
 LATENT_CHANNELS = 8
 DECODER = GaussianDecoderConfig(
     trunk=LatentDecoderConfig(
-        resolution=RESOLUTION, model_channels=96, latent_channels=LATENT_CHANNELS, num_blocks=4, num_heads=3,
-        mlp_ratio=4, window_size=8,
+        resolution=RESOLUTION,
+        model_channels=96,
+        latent_channels=LATENT_CHANNELS,
+        num_blocks=4,
+        num_heads=3,
+        mlp_ratio=4,
+        window_size=8,
     ),
     gaussians=GaussianParametrization(num_gaussians=8, scale_bias=6e-3, opacity_bias=0.5),
 )
 ENCODER_TRUNK = LatentDecoderConfig(
-    resolution=RESOLUTION, model_channels=96, latent_channels=NUM_VOXEL_FEATURES, num_blocks=2, num_heads=3,
-    mlp_ratio=2, window_size=8,
+    resolution=RESOLUTION,
+    model_channels=96,
+    latent_channels=NUM_VOXEL_FEATURES,
+    num_blocks=2,
+    num_heads=3,
+    mlp_ratio=2,
+    window_size=8,
 )
 KL_WEIGHT = 1e-4
 VIEW_SIZES = (160, 224, 320, 448)
@@ -60,8 +71,10 @@ def object_voxels(renderer: ObjectRenderer, rows: Tensor, part_colors: Tensor) -
     """The encoder's input for coloured geometries."""
     geometries = renderer.geometries
     statistics = voxel_statistics(
-        geometries.positions[rows], geometries.normals[rows].float() / 127,
-        renderer.point_colors(rows, part_colors), RESOLUTION,
+        geometries.positions[rows],
+        geometries.normals[rows].float() / 127,
+        renderer.point_colors(rows, part_colors),
+        RESOLUTION,
     )
     return SparseTensor.of(statistics.coords, statistics.features)
 
@@ -102,8 +115,16 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
         (image + shape_penalty(splats) + KL_WEIGHT * kl).backward()
         clip_and_step(optimizer, parameters)
         average.update(step)
-        loop.log({"image": image, "kl": kl, "std": mean.std(), "splats": sum(s.num_splats for s in splats) / batch,
-                  "opacity": splats[0].opacities.mean(), "scale": splats[0].scales.mean()})
+        loop.log(
+            {
+                "image": image,
+                "kl": kl,
+                "std": mean.std(),
+                "splats": sum(s.num_splats for s in splats) / batch,
+                "opacity": splats[0].opacities.mean(),
+                "scale": splats[0].scales.mean(),
+            }
+        )
     save_half(out / "splat_encoder.safetensors", average.state_dict("encoder"))
     save_half(out / "splat_decoder.safetensors", average.state_dict("decoder"))
 
@@ -121,6 +142,7 @@ def image_loss(
 
 def ssim(a: Float[Tensor, "n c h w"], b: Float[Tensor, "n c h w"]) -> Tensor:
     """Mean structural similarity over 7x7 boxes (Wang et al. 2004)."""
+
     def blur(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 7, stride=1)
 
@@ -150,8 +172,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(arguments.data, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
-          device=arguments.device)
+    train(
+        arguments.data,
+        arguments.out,
+        arguments.minutes,
+        batch=arguments.batch,
+        max_steps=arguments.max_steps,
+        device=arguments.device,
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.structure.decoder import StructureDecoder, StructureDecoderConfig
-from training.loop import Average, TimedLoop, clip_and_step, save_half
+from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.voxels import occupancy
 
@@ -24,10 +24,15 @@ logger = logging.getLogger(__name__)
 RESOLUTION = 64
 LATENT_CHANNELS = 8
 DECODER = StructureDecoderConfig(
-    out_channels=1, latent_channels=LATENT_CHANNELS, num_res_blocks=1, num_res_blocks_middle=2, channels=(48, 32, 16)
+    out_channels=1,
+    latent_channels=LATENT_CHANNELS,
+    num_res_blocks=1,
+    num_res_blocks_middle=2,
+    channels=(48, 32, 16),
 )
 KL_WEIGHT = 2e-4
 OCCUPIED_WEIGHT = 3.0
+LATENT_ERROR = 0.12
 
 
 class StructureEncoder(nn.Module):
@@ -36,10 +41,16 @@ class StructureEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv3d(1, 24, 4, stride=2, padding=1), nn.SiLU(),
-            nn.Conv3d(24, 32, 3, padding=1), nn.SiLU(),
-            nn.Conv3d(32, 64, 4, stride=2, padding=1), nn.GroupNorm(8, 64), nn.SiLU(),
-            nn.Conv3d(64, 96, 3, padding=1), nn.GroupNorm(8, 96), nn.SiLU(),
+            nn.Conv3d(1, 24, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv3d(24, 32, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv3d(32, 64, 4, stride=2, padding=1),
+            nn.GroupNorm(8, 64),
+            nn.SiLU(),
+            nn.Conv3d(64, 96, 3, padding=1),
+            nn.GroupNorm(8, 96),
+            nn.SiLU(),
             nn.Conv3d(96, 2 * LATENT_CHANNELS, 3, padding=1),
         )
 
@@ -57,20 +68,36 @@ def augmented(positions: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batc
     return moved + (torch.rand(batch, 1, 3, device=device) - 0.5) * (1 - size) * 0.9
 
 
-def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int | None, device: str) -> None:
+def train(
+    data: Path,
+    out: Path,
+    minutes: float,
+    *,
+    batch: int,
+    max_steps: int | None,
+    device: str,
+    resume: Path | None = None,
+) -> None:
+    """Train both halves; with `resume`, the decoder alone, on the poses that exist and on inexact latents."""
     geometries = load_geometries(data, device)
     encoder, decoder = StructureEncoder().to(device), StructureDecoder(DECODER).to(device)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
+    if resume is not None:
+        load_matching(encoder.requires_grad_(False), resume / "structure_encoder.safetensors")
+        load_matching(decoder, resume / "structure_decoder.safetensors")
+    parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     average = Average({"encoder": encoder, "decoder": decoder}, decay=0.995)
     loop = TimedLoop("structure_vae", minutes, optimizer, max_steps=max_steps)
     for step in loop:
         rows = torch.randint(0, len(geometries), (batch,), device=device)
         positions = geometries.positions[rows]
-        grid = occupancy(augmented(positions) if step % 2 else positions.float(), RESOLUTION)
+        grid = occupancy(
+            augmented(positions) if step % 2 and resume is None else positions.float(), RESOLUTION
+        )
         with torch.autocast(device, torch.bfloat16):
             mean, log_variance = encoder(grid)
-            latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+            deviation = (0.5 * log_variance).exp() if resume is None else LATENT_ERROR
+            latent = mean + torch.randn_like(mean) * deviation
             logits = decoder(latent).float()
         weight = 1 + (OCCUPIED_WEIGHT - 1) * grid
         reconstruction = F.binary_cross_entropy_with_logits(logits, grid, weight=weight)
@@ -86,18 +113,23 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
     rows = torch.randint(0, len(geometries), (64,), device=device)
     with torch.no_grad():
         grid = occupancy(geometries.positions[rows].float(), RESOLUTION)
-        unit_deviation(encoder, decoder, float(torch.cat([encoder(part)[0] for part in grid.split(8)]).std()))
+        if resume is None:
+            unit_deviation(
+                encoder, decoder, float(torch.cat([encoder(part)[0] for part in grid.split(8)]).std())
+            )
         score = torch.stack([iou(decoder(encoder(part)[0]), part) for part in grid.split(8)]).mean()
     logger.info("structure_vae: IoU %.4f of mean latents", float(score))
     save_half(out / "structure_decoder.safetensors", decoder.state_dict())
-    save_half(out / "structure_encoder.safetensors", encoder.state_dict())
+    if resume is None:
+        save_half(out / "structure_encoder.safetensors", encoder.state_dict())
 
 
 @torch.no_grad()
 def unit_deviation(encoder: StructureEncoder, decoder: StructureDecoder, deviation: float) -> None:
     """Rescale the latents to deviation 1, which flow matching expects; the decoder undoes it exactly."""
     last = encoder.layers[-1]
-    assert isinstance(last, nn.Conv3d) and last.bias is not None
+    assert isinstance(last, nn.Conv3d)
+    assert last.bias is not None
     last.weight[:LATENT_CHANNELS] /= deviation
     last.bias[:LATENT_CHANNELS] /= deviation
     decoder.input_layer.weight *= deviation
@@ -116,11 +148,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--max-steps", type=int)
+    parser.add_argument(
+        "--resume", type=Path, help="folder with both halves: train the decoder on, keep the encoder"
+    )
     parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(arguments.data, arguments.out, arguments.minutes, batch=arguments.batch, max_steps=arguments.max_steps,
-          device=arguments.device)
+    train(
+        arguments.data,
+        arguments.out,
+        arguments.minutes,
+        batch=arguments.batch,
+        max_steps=arguments.max_steps,
+        device=arguments.device,
+        resume=arguments.resume,
+    )
 
 
 if __name__ == "__main__":

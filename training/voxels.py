@@ -23,7 +23,9 @@ class VoxelStatistics:
     features: Float[Tensor, "voxels 28"]
 
 
-def voxel_indices(positions: Float[Tensor, "batch points 3"], resolution: int) -> Int[Tensor, "batch points 3"]:
+def voxel_indices(
+    positions: Float[Tensor, "batch points 3"], resolution: int
+) -> Int[Tensor, "batch points 3"]:
     """The voxel of each point of the cube [-0.5, 0.5]^3."""
     return ((positions.float() + 0.5) * resolution).long().clamp(0, resolution - 1)
 
@@ -48,7 +50,9 @@ def voxel_statistics(
     batch = torch.arange(positions.shape[0], device=positions.device)[:, None].expand(index.shape[:2])
     key = ((batch * resolution + index[..., 0]) * resolution + index[..., 1]) * resolution + index[..., 2]
     keys, owner = torch.unique(key.flatten(), return_inverse=True)
-    count = torch.zeros(len(keys), device=positions.device).index_add_(0, owner, torch.ones_like(owner, dtype=torch.float))
+    count = torch.zeros(len(keys), device=positions.device).index_add_(
+        0, owner, torch.ones_like(owner, dtype=torch.float)
+    )
 
     def mean(values: Tensor) -> Tensor:
         total = torch.zeros(len(keys), values.shape[-1], device=values.device).index_add_(0, owner, values)

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.conditioning.preprocess import ALPHA_THRESHOLD
+from models.alpha import ALPHA_THRESHOLD
 from models.errors import EmptyMatteError, WeightsError
 from models.matte.isnet import Isnet, IsnetConfig
 from models.weights.loading import assign, read_tensors

@@ -1,7 +1,7 @@
 """An object's visible surface as an oriented point cloud.
 
-Points are spread over the union of the solids: denser on thin solids, none inside another solid. Colours stay open
-(a part index a point), so one geometry serves every colouring.
+Points are spread over the union of the solids: denser on thin solids, none inside another solid. Colours
+stay open (a part index a point), so one geometry serves every colouring.
 """
 
 from dataclasses import dataclass

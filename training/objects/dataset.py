@@ -1,7 +1,7 @@
 """The data set of geometries: python -m training.objects.dataset --out DIR [--per-kind 128] [--workers 16].
 
-Writes one array file a field, row `i` = geometry `i`, kinds in blocks of `per_kind`. Colours are not part of it:
-every training step colours the parts anew.
+Writes one array file a field, row `i` = geometry `i`, kinds in blocks of `per_kind`. Colours are not part
+of it: every training step colours the parts anew.
 """
 
 import argparse
@@ -63,7 +63,9 @@ def load_geometries(folder: Path, device: torch.device | str) -> Geometries:
 
 
 def write_dataset(folder: Path, kinds: tuple[Kind, ...], per_kind: int, workers: int, seed: int = 0) -> None:
-    """Build `per_kind` instances of every kind; instance seeds follow from `seed`, so the set is reproducible."""
+    """Build `per_kind` instances of every kind; instance seeds follow from `seed`, so the set is
+    reproducible.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     total = len(kinds) * per_kind
     for name, (dtype, shape) in FIELDS.items():
@@ -71,8 +73,11 @@ def write_dataset(folder: Path, kinds: tuple[Kind, ...], per_kind: int, workers:
             folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(total, NUM_POINTS, *shape)
         ).flush()
     np.save(folder / "kinds.npy", np.repeat(np.arange(len(kinds)), per_kind))
-    chunks = [(folder, kind, k * per_kind + start, min(8, per_kind - start), seed)
-              for k, kind in enumerate(kinds) for start in range(0, per_kind, 8)]
+    chunks = [
+        (folder, kind, k * per_kind + start, min(8, per_kind - start), seed)
+        for k, kind in enumerate(kinds)
+        for start in range(0, per_kind, 8)
+    ]
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(_write_chunk, chunks))
 

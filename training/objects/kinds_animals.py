@@ -50,9 +50,14 @@ PENGUIN = Kind(
     synonyms=("emperor penguin", "baby penguin"),
     default_color="black",
     build=build_penguin,
-    parts=(Part(name="body"), Part(name="belly", color="white", captioned=True),
-           Part(name="beak", color="orange", captioned=True), Part(name="wings", captioned=True),
-           Part(name="feet", color="orange"), Part(name="eyes", color="black")),
+    parts=(
+        Part(name="body"),
+        Part(name="belly", color="white", captioned=True),
+        Part(name="beak", color="orange", captioned=True),
+        Part(name="wings", captioned=True),
+        Part(name="feet", color="orange"),
+        Part(name="eyes", color="black"),
+    ),
 )
 
 FISH_PROFILE = (
@@ -145,12 +150,25 @@ def _add_scales(b: Builder, body: list[tuple[float, float]], side: int, flat: fl
 
 FISH = Kind(
     name="fish",
-    synonyms=("goldfish", "koi", "clownfish", "koi fish", "clown fish", "tropical fish", "betta fish",
-              "trout"),
+    synonyms=(
+        "goldfish",
+        "koi",
+        "clownfish",
+        "koi fish",
+        "clown fish",
+        "tropical fish",
+        "betta fish",
+        "trout",
+    ),
     default_color="orange",
     build=build_fish,
-    parts=(Part(name="body"), Part(name="fins", captioned=True), Part(name="tail", captioned=True),
-           Part(name="eyes", color="white"), Part(name="pupils", color="black")),
+    parts=(
+        Part(name="body"),
+        Part(name="fins", captioned=True),
+        Part(name="tail", captioned=True),
+        Part(name="eyes", color="white"),
+        Part(name="pupils", color="black"),
+    ),
 )
 
 
@@ -207,9 +225,14 @@ DUCK = Kind(
     synonyms=("rubber duck", "duckling", "rubber ducky", "rubber duckie", "mallard"),
     default_color="yellow",
     build=build_duck,
-    parts=(Part(name="body"), Part(name="beak", color="orange", captioned=True),
-           Part(name="wings", captioned=True), Part(name="feet", color="orange", captioned=True),
-           Part(name="eyes", color="black"), Part(name="glints", color="white")),
+    parts=(
+        Part(name="body"),
+        Part(name="beak", color="orange", captioned=True),
+        Part(name="wings", captioned=True),
+        Part(name="feet", color="orange", captioned=True),
+        Part(name="eyes", color="black"),
+        Part(name="glints", color="white"),
+    ),
 )
 
 

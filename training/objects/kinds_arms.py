@@ -44,12 +44,29 @@ def build_sword(b: Builder) -> None:
 
 SWORD = Kind(
     name="sword",
-    synonyms=("saber", "sabre", "katana", "broadsword", "longsword", "greatsword", "claymore", "rapier",
-              "scimitar", "cutlass", "shortsword", "samurai sword", "ninja sword"),
+    synonyms=(
+        "saber",
+        "sabre",
+        "katana",
+        "broadsword",
+        "longsword",
+        "greatsword",
+        "claymore",
+        "rapier",
+        "scimitar",
+        "cutlass",
+        "shortsword",
+        "samurai sword",
+        "ninja sword",
+    ),
     default_color="gray",
     build=build_sword,
-    parts=(Part(name="blade"), Part(name="hilt", color="gold", captioned=True),
-           Part(name="grip", color="brown", captioned=True), Part(name="gem", color="red")),
+    parts=(
+        Part(name="blade"),
+        Part(name="hilt", color="gold", captioned=True),
+        Part(name="grip", color="brown", captioned=True),
+        Part(name="gem", color="red"),
+    ),
 )
 
 
@@ -83,8 +100,11 @@ HAMMER = Kind(
     synonyms=("claw hammer", "sledgehammer", "war hammer", "warhammer", "mallet"),
     default_color="gray",
     build=build_hammer,
-    parts=(Part(name="head"), Part(name="handle", color="brown", captioned=True),
-           Part(name="grip", color="black", captioned=True)),
+    parts=(
+        Part(name="head"),
+        Part(name="handle", color="brown", captioned=True),
+        Part(name="grip", color="black", captioned=True),
+    ),
 )
 
 
@@ -115,8 +135,12 @@ AXE = Kind(
     synonyms=("ax", "hatchet", "battle-axe", "battle axe", "battleaxe", "tomahawk", "war axe"),
     default_color="gray",
     build=build_axe,
-    parts=(Part(name="head"), Part(name="handle", color="brown", captioned=True),
-           Part(name="edge", captioned=True), Part(name="grip", color="black")),
+    parts=(
+        Part(name="head"),
+        Part(name="handle", color="brown", captioned=True),
+        Part(name="edge", captioned=True),
+        Part(name="grip", color="black"),
+    ),
 )
 
 
@@ -163,8 +187,11 @@ SHIELD = Kind(
     synonyms=("kite shield", "heater shield", "knight shield", "battle shield"),
     default_color="blue",
     build=build_shield,
-    parts=(Part(name="body"), Part(name="rim", color="gray", captioned=True),
-           Part(name="cross", color="gold", captioned=True)),
+    parts=(
+        Part(name="body"),
+        Part(name="rim", color="gray", captioned=True),
+        Part(name="cross", color="gold", captioned=True),
+    ),
 )
 
 KINDS: tuple[Kind, ...] = (SWORD, HAMMER, AXE, SHIELD)

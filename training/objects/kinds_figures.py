@@ -71,10 +71,15 @@ SNOWMAN = Kind(
     synonyms=("snow man", "frosty the snowman"),
     default_color="white",
     build=build_snowman,
-    parts=(Part(name="body"), Part(name="hat", color="black", captioned=True),
-           Part(name="scarf", color="red", captioned=True), Part(name="nose", color="orange"),
-           Part(name="buttons", color="black"), Part(name="arms", color="brown"),
-           Part(name="band", color="red")),
+    parts=(
+        Part(name="body"),
+        Part(name="hat", color="black", captioned=True),
+        Part(name="scarf", color="red", captioned=True),
+        Part(name="nose", color="orange"),
+        Part(name="buttons", color="black"),
+        Part(name="arms", color="brown"),
+        Part(name="band", color="red"),
+    ),
 )
 
 
@@ -128,9 +133,14 @@ ROBOT = Kind(
     synonyms=("android", "droid", "toy robot", "cyborg", "humanoid robot", "automaton"),
     default_color="gray",
     build=build_robot,
-    parts=(Part(name="body"), Part(name="eyes", color="teal", captioned=True),
-           Part(name="arms", captioned=True), Part(name="legs", captioned=True),
-           Part(name="panel", color="black"), Part(name="buttons", color="red")),
+    parts=(
+        Part(name="body"),
+        Part(name="eyes", color="teal", captioned=True),
+        Part(name="arms", captioned=True),
+        Part(name="legs", captioned=True),
+        Part(name="panel", color="black"),
+        Part(name="buttons", color="red"),
+    ),
 )
 
 KINDS: tuple[Kind, ...] = (SNOWMAN, ROBOT)

@@ -50,8 +50,11 @@ APPLE = Kind(
     synonyms=("red delicious", "granny smith", "granny smith apple"),
     default_color="red",
     build=build_apple,
-    parts=(Part(name="body"), Part(name="stem", color="brown", captioned=True),
-           Part(name="leaf", color="green", captioned=True)),
+    parts=(
+        Part(name="body"),
+        Part(name="stem", color="brown", captioned=True),
+        Part(name="leaf", color="green", captioned=True),
+    ),
 )
 
 
@@ -108,8 +111,11 @@ PUMPKIN = Kind(
     synonyms=("halloween pumpkin",),
     default_color="orange",
     build=build_pumpkin,
-    parts=(Part(name="body"), Part(name="stem", color="green", captioned=True),
-           Part(name="leaf", color="green", captioned=True)),
+    parts=(
+        Part(name="body"),
+        Part(name="stem", color="green", captioned=True),
+        Part(name="leaf", color="green", captioned=True),
+    ),
 )
 
 
@@ -144,8 +150,11 @@ BANANA = Kind(
     synonyms=("plantain", "banana fruit"),
     default_color="yellow",
     build=build_banana,
-    parts=(Part(name="body"), Part(name="stem", color="brown", captioned=True),
-           Part(name="tip", color="black", captioned=True)),
+    parts=(
+        Part(name="body"),
+        Part(name="stem", color="brown", captioned=True),
+        Part(name="tip", color="black", captioned=True),
+    ),
 )
 
 

@@ -40,10 +40,32 @@ def build_tree(b: Builder) -> None:
 
 TREE = Kind(
     name="tree",
-    synonyms=("oak tree", "maple tree", "leafy tree", "deciduous tree", "birch tree", "elm tree", "ash tree",
-              "shade tree", "apple tree", "willow tree", "cherry tree", "bonsai tree", "magnolia tree",
-              "olive tree", "baobab tree", "acacia tree", "dogwood tree", "eucalyptus tree", "sycamore tree",
-              "rubber tree", "fig tree", "poplar tree", "ginkgo tree", "sequoia tree"),
+    synonyms=(
+        "oak tree",
+        "maple tree",
+        "leafy tree",
+        "deciduous tree",
+        "birch tree",
+        "elm tree",
+        "ash tree",
+        "shade tree",
+        "apple tree",
+        "willow tree",
+        "cherry tree",
+        "bonsai tree",
+        "magnolia tree",
+        "olive tree",
+        "baobab tree",
+        "acacia tree",
+        "dogwood tree",
+        "eucalyptus tree",
+        "sycamore tree",
+        "rubber tree",
+        "fig tree",
+        "poplar tree",
+        "ginkgo tree",
+        "sequoia tree",
+    ),
     default_color="green",
     build=build_tree,
     parts=(Part(name="leaves"), Part(name="trunk", color="brown", captioned=True)),
@@ -83,8 +105,11 @@ PALM = Kind(
     synonyms=("palm", "coconut tree", "coconut palm", "coconut palm tree", "date palm", "date palm tree"),
     default_color="green",
     build=build_palm,
-    parts=(Part(name="leaves"), Part(name="trunk", color="brown", captioned=True),
-           Part(name="coconuts", color="brown", captioned=True)),
+    parts=(
+        Part(name="leaves"),
+        Part(name="trunk", color="brown", captioned=True),
+        Part(name="coconuts", color="brown", captioned=True),
+    ),
 )
 
 
@@ -164,9 +189,14 @@ CACTUS = Kind(
     synonyms=("saguaro", "saguaro cactus", "potted cactus", "cactus plant", "cacti"),
     default_color="green",
     build=build_cactus,
-    parts=(Part(name="body"), Part(name="pot", color="orange", captioned=True),
-           Part(name="flowers", color="pink", captioned=True), Part(name="flower centers", color="yellow"),
-           Part(name="spines", color="white"), Part(name="soil", color="brown")),
+    parts=(
+        Part(name="body"),
+        Part(name="pot", color="orange", captioned=True),
+        Part(name="flowers", color="pink", captioned=True),
+        Part(name="flower centers", color="yellow"),
+        Part(name="spines", color="white"),
+        Part(name="soil", color="brown"),
+    ),
 )
 
 
@@ -210,8 +240,12 @@ MUSHROOM = Kind(
     synonyms=("toadstool", "fly agaric", "fungus", "amanita"),
     default_color="red",
     build=build_mushroom,
-    parts=(Part(name="cap"), Part(name="spots", color="white", captioned=True),
-           Part(name="stem", color="white", captioned=True), Part(name="gills", color="white")),
+    parts=(
+        Part(name="cap"),
+        Part(name="spots", color="white", captioned=True),
+        Part(name="stem", color="white", captioned=True),
+        Part(name="gills", color="white"),
+    ),
 )
 
 
@@ -266,13 +300,26 @@ def _add_leaf(b: Builder, side: int, base: float, rise: float) -> None:
 
 FLOWER = Kind(
     name="flower",
-    synonyms=("daisy", "sunflower", "rose", "tulip", "lily", "gerbera", "blossom", "marigold",
-              "chrysanthemum", "dahlia"),
+    synonyms=(
+        "daisy",
+        "sunflower",
+        "rose",
+        "tulip",
+        "lily",
+        "gerbera",
+        "blossom",
+        "marigold",
+        "chrysanthemum",
+        "dahlia",
+    ),
     default_color="red",
     build=build_flower,
-    parts=(Part(name="petals"), Part(name="center", color="yellow", captioned=True),
-           Part(name="stem", color="green", captioned=True),
-           Part(name="leaves", color="green", captioned=True)),
+    parts=(
+        Part(name="petals"),
+        Part(name="center", color="yellow", captioned=True),
+        Part(name="stem", color="green", captioned=True),
+        Part(name="leaves", color="green", captioned=True),
+    ),
 )
 
 KINDS: tuple[Kind, ...] = (TREE, PALM, CACTUS, MUSHROOM, FLOWER)

@@ -48,10 +48,15 @@ RABBIT = Kind(
     synonyms=("bunny", "hare", "bunny rabbit", "easter bunny"),
     default_color="white",
     build=build_rabbit,
-    parts=(Part(name="body"), Part(name="ears", captioned=True),
-           Part(name="tail", color="white", captioned=True), Part(name="eyes", color="black", captioned=True),
-           Part(name="inner ears", color="pink"), Part(name="nose", color="pink"),
-           Part(name="glints", color="white")),
+    parts=(
+        Part(name="body"),
+        Part(name="ears", captioned=True),
+        Part(name="tail", color="white", captioned=True),
+        Part(name="eyes", color="black", captioned=True),
+        Part(name="inner ears", color="pink"),
+        Part(name="nose", color="pink"),
+        Part(name="glints", color="white"),
+    ),
 )
 
 
@@ -129,8 +134,12 @@ TURTLE = Kind(
     synonyms=("tortoise", "sea turtle"),
     default_color="green",
     build=build_turtle,
-    parts=(Part(name="body"), Part(name="shell", captioned=True),
-           Part(name="eyes", color="black", captioned=True), Part(name="glints", color="white")),
+    parts=(
+        Part(name="body"),
+        Part(name="shell", captioned=True),
+        Part(name="eyes", color="black", captioned=True),
+        Part(name="glints", color="white"),
+    ),
 )
 
 
@@ -238,9 +247,13 @@ HORSE = Kind(
     synonyms=("pony", "stallion", "mare", "foal", "steed"),
     default_color="brown",
     build=build_horse,
-    parts=(Part(name="body"), Part(name="mane", color="black", captioned=True),
-           Part(name="tail", color="black", captioned=True),
-           Part(name="hooves", color="black", captioned=True), Part(name="eyes", color="black")),
+    parts=(
+        Part(name="body"),
+        Part(name="mane", color="black", captioned=True),
+        Part(name="tail", color="black", captioned=True),
+        Part(name="hooves", color="black", captioned=True),
+        Part(name="eyes", color="black"),
+    ),
 )
 
 KINDS: tuple[Kind, ...] = (RABBIT, TURTLE, HORSE)

@@ -38,8 +38,14 @@ def build_ring(b: Builder) -> None:
 
 RING = Kind(
     name="ring",
-    synonyms=("engagement ring", "wedding ring", "gemstone ring", "finger ring", "cocktail ring",
-              "diamond ring"),
+    synonyms=(
+        "engagement ring",
+        "wedding ring",
+        "gemstone ring",
+        "finger ring",
+        "cocktail ring",
+        "diamond ring",
+    ),
     default_color="gold",
     build=build_ring,
     parts=(Part(name="band"), Part(name="gem", color="white", captioned=True)),
@@ -92,8 +98,11 @@ CROWN = Kind(
     synonyms=("king's crown", "queen's crown", "royal crown", "coronet"),
     default_color="gold",
     build=build_crown,
-    parts=(Part(name="band"), Part(name="jewels", color="red", captioned=True),
-           Part(name="velvet", color="purple", captioned=True)),
+    parts=(
+        Part(name="band"),
+        Part(name="jewels", color="red", captioned=True),
+        Part(name="velvet", color="purple", captioned=True),
+    ),
 )
 
 
@@ -161,9 +170,13 @@ GUITAR = Kind(
     synonyms=("acoustic guitar", "electric guitar", "bass guitar", "ukulele", "classical guitar"),
     default_color="brown",
     build=build_guitar,
-    parts=(Part(name="body"), Part(name="neck", color="black", captioned=True),
-           Part(name="strings", color="white", captioned=True), Part(name="hole", color="black"),
-           Part(name="pegs", color="gold")),
+    parts=(
+        Part(name="body"),
+        Part(name="neck", color="black", captioned=True),
+        Part(name="strings", color="white", captioned=True),
+        Part(name="hole", color="black"),
+        Part(name="pegs", color="gold"),
+    ),
 )
 
 CRYSTAL_POINTS = (  # angle, distance of the foot, lean, length, radius, tone
@@ -201,8 +214,7 @@ def build_crystal(b: Builder) -> None:
 
 CRYSTAL = Kind(
     name="crystal",
-    synonyms=("quartz", "crystal cluster", "geode", "quartz crystal", "mineral", "crystals",
-              "druzy"),
+    synonyms=("quartz", "crystal cluster", "geode", "quartz crystal", "mineral", "crystals", "druzy"),
     default_color="purple",
     build=build_crystal,
     parts=(Part(name="crystals"), Part(name="base", color="gray", captioned=True)),

@@ -1,4 +1,6 @@
-"""Baked light: a soft key light from the upper front right, and ambient occlusion from the object's own occupancy."""
+"""Baked light: a soft key light from the upper front right, and ambient occlusion from the object's own
+occupancy.
+"""
 
 import numpy as np
 from jaxtyping import Float

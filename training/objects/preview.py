@@ -1,4 +1,5 @@
-"""A quick look at kinds while they are designed: python -m training.objects.preview OUT.png MODULE [KIND ...].
+"""A quick look at kinds while they are designed: python -m training.objects.preview OUT.png MODULE [KIND
+...].
 
 A plain z-buffer of surface points; the real renders come from `training.objects.renders`.
 """

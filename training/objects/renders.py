@@ -1,7 +1,7 @@
 """Ground-truth renders of coloured geometries, on the GPU with gsplat, in batches.
 
-Each surface point is a flat splat lying in the surface. Many objects are drawn in one call: all have equally many
-points.
+Each surface point is a flat splat lying in the surface. Many objects are drawn in one call: all have
+equally many points.
 """
 
 from collections.abc import Sequence
@@ -54,19 +54,21 @@ def orbit_views(
     size: int,
     zoom: Float[Tensor, "batch views"] | None = None,
 ) -> Views:
-    """Cameras looking at the origin; yaw 0 sees the front, positive yaw moves the camera to the object's +x."""
+    """Cameras looking at the origin; yaw 0 sees the front, positive yaw moves the camera to the object's
+    +x.
+    """
     yaw, elevation = torch.deg2rad(yaw_degrees), torch.deg2rad(elevation_degrees)
     zero = torch.zeros_like(yaw)
     right = torch.stack([yaw.cos(), yaw.sin(), zero], -1)
-    forward = torch.stack(
-        [-yaw.sin() * elevation.cos(), yaw.cos() * elevation.cos(), -elevation.sin()], -1
-    )
+    forward = torch.stack([-yaw.sin() * elevation.cos(), yaw.cos() * elevation.cos(), -elevation.sin()], -1)
     down = torch.linalg.cross(forward, right)
     rotation = torch.stack([right, down, forward], -2)
     matrix = torch.eye(4, device=yaw.device).repeat(*yaw.shape, 1, 1)
     matrix[..., :3, :3] = rotation
     matrix[..., 2, 3] = radius
-    focal = 0.5 * size / np.tan(np.radians(fov_degrees) / 2) * (torch.ones_like(yaw) if zoom is None else zoom)
+    focal = (
+        0.5 * size / np.tan(np.radians(fov_degrees) / 2) * (torch.ones_like(yaw) if zoom is None else zoom)
+    )
     intrinsics = torch.zeros(*yaw.shape, 3, 3, device=yaw.device)
     intrinsics[..., 0, 0] = intrinsics[..., 1, 1] = focal
     intrinsics[..., :2, 2] = size / 2
@@ -88,9 +90,7 @@ class ObjectRenderer:
         base = part_colors.gather(1, parts[..., None].expand(-1, -1, 3))
         return (base * (self.geometries.shades[rows].float() / SHADE_UNIT)[..., None]).clamp(0, 1)
 
-    def splats(
-        self, rows: Int[Tensor, "batch"]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def splats(self, rows: Int[Tensor, "batch"]) -> tuple[Tensor, Tensor, Tensor]:
         """Means [batch, points, 3], quaternions wxyz [batch, points, 4] and scales [batch, points, 3]."""
         normals = self.geometries.normals[rows].float() / 127
         radii = self.geometries.radii[rows].float()
@@ -116,20 +116,34 @@ def render_splats(
 ) -> Float[Tensor, "batch views height width 4"]:
     """Differentiable RGBA, premultiplied by alpha."""
     color, alpha, _ = gsplat.rasterization(
-        means, quats_wxyz, scales, opacities, colors, views.world_to_camera, views.intrinsics,
-        views.size, views.size, near_plane=0.1, packed=False,
+        means,
+        quats_wxyz,
+        scales,
+        opacities,
+        colors,
+        views.world_to_camera,
+        views.intrinsics,
+        views.size,
+        views.size,
+        near_plane=0.1,
+        packed=False,
     )
     return torch.cat([color, alpha], -1)
 
 
-def render_gaussians(gaussians: Sequence[Gaussians], views: Views) -> Float[Tensor, "batch views height width 4"]:
+def render_gaussians(
+    gaussians: Sequence[Gaussians], views: Views
+) -> Float[Tensor, "batch views height width 4"]:
     """Differentiable RGBA of objects with different splat counts: padded with transparent splats."""
     count = max(g.num_splats for g in gaussians)
 
     def pad(values: list[Tensor], fill: float) -> Tensor:
-        return torch.stack([
-            torch.nn.functional.pad(v, (0, 0) * (v.dim() - 1) + (0, count - v.shape[0]), value=fill) for v in values
-        ])
+        return torch.stack(
+            [
+                torch.nn.functional.pad(v, (0, 0) * (v.dim() - 1) + (0, count - v.shape[0]), value=fill)
+                for v in values
+            ]
+        )
 
     return render_splats(
         pad([g.means for g in gaussians], 0.0),

@@ -1,7 +1,8 @@
 """Solids with a uniform surface sampler and an inside test, in local coordinates.
 
-Every solid answers three questions: its surface area, n uniform surface points with outward normals, and which
-points lie inside. That is all that is needed to turn a union of solids into a clean oriented point cloud.
+Every solid answers three questions: its surface area, n uniform surface points with outward normals, and
+which points lie inside. That is all that is needed to turn a union of solids into a clean oriented point
+cloud.
 """
 
 from dataclasses import dataclass
@@ -126,7 +127,8 @@ class Torus:
 class Lathe:
     """A closed (radius, z) outline revolved around z: cylinders, cones, bowls, bottles.
 
-    The outline is closed by joining its last point to its first, so it may start and end on the axis or be a ring.
+    The outline is closed by joining its last point to its first, so it may start and end on the axis or be
+    a ring.
     """
 
     outline: Float[Array, "corners 2"]
@@ -144,7 +146,11 @@ class Lathe:
     @property
     def thickness(self) -> float:
         start, end, areas = self._edges()
-        volume = abs(np.sum((start[:, 0] * end[:, 1] - end[:, 0] * start[:, 1]) * (start[:, 0] + end[:, 0])) * np.pi / 3)
+        volume = abs(
+            np.sum((start[:, 0] * end[:, 1] - end[:, 0] * start[:, 1]) * (start[:, 0] + end[:, 0]))
+            * np.pi
+            / 3
+        )
         return float(volume / areas.sum())
 
     def sample(self, num_points: int, rng: np.random.Generator) -> tuple[Points, Points]:
@@ -167,7 +173,9 @@ class Lathe:
         return np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=1), normals
 
     def contains(self, points: Points) -> Bool[Array, "points"]:
-        return in_polygon(np.stack([np.hypot(points[:, 0], points[:, 1]), points[:, 2]], axis=1), self.outline)
+        return in_polygon(
+            np.stack([np.hypot(points[:, 0], points[:, 1]), points[:, 2]], axis=1), self.outline
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +226,10 @@ class Tube:
     @property
     def area(self) -> float:
         lengths = np.linalg.norm(np.diff(self.path, axis=0), axis=1)
-        return float(np.sum(np.pi * (self.radii[:-1] + self.radii[1:]) * lengths)) + 4 * np.pi * self.radii[0] ** 2
+        return (
+            float(np.sum(np.pi * (self.radii[:-1] + self.radii[1:]) * lengths))
+            + 4 * np.pi * self.radii[0] ** 2
+        )
 
     @property
     def thickness(self) -> float:
@@ -245,8 +256,12 @@ class Tube:
         around = unit(normals - np.einsum("ij,ij->i", normals, axis)[:, None] * axis)
         t = rng.uniform(size=num_points)
         corner = np.where(is_side, 0, piece - len(lateral))
-        centers = np.where(is_side[:, None], self.path[segment] + t[:, None] * steps[segment], self.path[corner])
-        radius = np.where(is_side, self.radii[segment] * (1 - t) + self.radii[segment + 1] * t, self.radii[corner])
+        centers = np.where(
+            is_side[:, None], self.path[segment] + t[:, None] * steps[segment], self.path[corner]
+        )
+        radius = np.where(
+            is_side, self.radii[segment] * (1 - t) + self.radii[segment + 1] * t, self.radii[corner]
+        )
         normals = np.where(is_side[:, None], around, normals)
         return centers + radius[:, None] * normals, normals
 
