@@ -1,0 +1,1 @@
+"""Meshes: the domain type, the decoder and the dual extraction."""
