@@ -15,6 +15,7 @@ from torch import nn
 from models.errors import WeightsError
 from models.gaussians.decoder import GaussianDecoder, GaussianDecoderConfig, GaussianParametrization
 from models.latents import LatentDecoderConfig, LatentFlow, LatentFlowConfig
+from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.sampling.schedule import SamplerSettings
 from models.structure import StructureDecoder, StructureDecoderConfig, StructureFlow, StructureFlowConfig
 from models.weights.loading import load_module
@@ -40,6 +41,10 @@ class PublishedPipeline:
     latents: SamplerSettings
     latent_mean: tuple[float, ...]
     latent_std: tuple[float, ...]
+
+    def holds(self, role: str) -> bool:
+        """Whether a role is named and its weights are there."""
+        return role in self.modules and weights_file(self.modules[role]).is_file()
 
 
 def read_pipeline(folder: Path) -> PublishedPipeline:
@@ -70,14 +75,19 @@ def read_module(path: Path, *, device: torch.device | str, dtype: torch.dtype = 
     """
     description = _read_json(path.with_name(path.name + ".json"))
     build = build_module(description.get("name", ""), description.get("args", {}))
-    return load_module(build, path.with_name(path.name + ".safetensors"), device=device, dtype=dtype)
+    return load_module(build, weights_file(path), device=device, dtype=dtype)
+
+
+def weights_file(path: Path) -> Path:
+    """The tensors of a module whose path is given without suffix."""
+    return path.with_name(path.name + ".safetensors")
 
 
 def build_module(class_name: str, args: Mapping[str, Any]) -> Callable[[], nn.Module]:
     """A builder for a published class with its published arguments.
 
     Raises:
-        WeightsError: The class is not one of the four supported, or an argument is unknown or not supported.
+        WeightsError: The class is not one of the five supported, or an argument is unknown or not supported.
     """
     name = class_name.removeprefix("Elastic")
     try:
@@ -93,6 +103,9 @@ def build_module(class_name: str, args: Mapping[str, Any]) -> Callable[[], nn.Mo
         if name == "SLatGaussianDecoder":
             gaussian_config = _gaussian_config(_architecture(args))
             return lambda: GaussianDecoder(gaussian_config)
+        if name == "SLatMeshDecoder":
+            mesh_config = _mesh_config(_architecture(args))
+            return lambda: MeshDecoder(mesh_config)
     except (TypeError, ValueError, KeyError) as error:
         raise WeightsError(f"unsupported arguments of {class_name}: {error}") from error
     raise WeightsError(f"unsupported class {class_name!r}")
@@ -138,6 +151,11 @@ def _gaussian_config(args: dict[str, Any]) -> GaussianDecoderConfig:
             **representation,
         ),
     )
+
+
+def _mesh_config(args: dict[str, Any]) -> MeshDecoderConfig:
+    representation = args.pop("representation_config")
+    return MeshDecoderConfig(trunk=LatentDecoderConfig(**args), **representation)
 
 
 def _sampler(params: Mapping[str, Any]) -> SamplerSettings:

@@ -21,6 +21,7 @@ CHECKPOINTS = (
     "ss_dec_conv3d_16l8_fp16",
     "slat_flow_img_dit_L_64l8p2_fp16",
     "slat_dec_gs_swin8_B_64l8gs32_fp16",
+    "slat_dec_mesh_swin8_B_64l8m256c_fp16",
 )
 SMALL = StructureDecoderConfig(out_channels=1, latent_channels=2, num_res_blocks=1, channels=[4])
 

@@ -1,0 +1,48 @@
+"""The mesh decoder's upsample block.
+
+    a = SiLU(GN(x));  h = conv(subdivide(a));  h = conv(SiLU(GN(h)));  out = h + subdivide(skip(x))
+
+The skip connection is pointwise, so it runs before its subdivision, on an eighth of the rows.
+"""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.mesh.group_norm import ObjectGroupNorm
+from models.mesh.refinement import sibling_convolution, upsampling_convolution
+from models.sparse import SparseTensor, SubmanifoldConvolution
+
+NUM_GROUPS = 32
+
+
+class UpsampleBlock(nn.Module):
+    """Doubles the resolution. Numbers in names are the published ones, activations count."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        norm_in = ObjectGroupNorm(NUM_GROUPS, in_channels)
+        norm_out = ObjectGroupNorm(NUM_GROUPS, out_channels)
+        conv_in = SubmanifoldConvolution(in_channels, out_channels)
+        conv_out = SubmanifoldConvolution(out_channels, out_channels)
+        self.act_layers = nn.ModuleDict({"0": norm_in})
+        self.out_layers = nn.ModuleDict({"0": conv_in, "1": norm_out, "3": conv_out})
+        self.skip_connection = SubmanifoldConvolution(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: SparseTensor) -> SparseTensor:
+        coarse, fine = x.grid, x.grid.subdivided
+        h = F.silu(self.act_layers["0"](x.feats, coarse.objects))
+        h = upsampling_convolution(h, coarse, *_tensors(self.out_layers["0"]))
+        h = F.silu(self.out_layers["1"](h, fine.objects))
+        h = sibling_convolution(h, coarse, *_tensors(self.out_layers["3"]))
+        return SparseTensor(grid=fine, feats=h + self.skip(x).repeat_interleave(8, dim=0))
+
+    def skip(self, x: SparseTensor) -> Float[Tensor, "voxels out"]:
+        """The skip connection, at the resolution of the input."""
+        out: SparseTensor = self.skip_connection(x)
+        return out.feats
+
+
+def _tensors(convolution: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(convolution, SubmanifoldConvolution)
+    return convolution.conv.weight, convolution.conv.bias
