@@ -1,12 +1,14 @@
-"""TRELLIS from condition tokens on: structure, latents and splats of a batch of objects.
+"""TRELLIS from condition tokens on: structure, latents, splats and meshes of a batch of objects.
 
     cond -> structure flow -> decoder -> voxels -> latent flow -> latents -> Gaussian decoder -> splats
+                                                                          `-> mesh decoder -> meshes
 
 The space is TRELLIS's own: cube [-0.5, 0.5]^3, z up, the object's front faces -y.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +20,8 @@ from models.errors import WeightsError
 from models.gaussians.decoder import GaussianDecoder
 from models.gaussians.gaussians import Gaussians
 from models.latents import LatentFlow
+from models.mesh.decoder import MeshDecoder
+from models.mesh.mesh import Mesh
 from models.sampling import LatentField, MultiImage, SamplerSettings, StructureField, sample
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureDecoder, StructureFlow, occupied_voxels
@@ -25,6 +29,7 @@ from models.weights import read_module, read_pipeline
 
 Condition = Float[Tensor, "objects tokens channels"]
 M = TypeVar("M", bound=nn.Module)
+MESH_ROLE = "slat_decoder_mesh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +42,11 @@ class StageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionTo3D:
-    """The four models between condition tokens and splats.
-
-    A mesh decoder, once there is one, is a fifth that reads the same latents as the Gaussian decoder.
+    """The four models between condition tokens and splats, and the mesh decoder beside the last of them.
 
     Attributes:
+        mesh_decoder: Loads the mesh decoder when it is first wanted, and keeps it.
+        has_mesh_decoder: Whether the folder holds its checkpoint.
         latent_mean: Undoes, with `latent_std`, the normalisation of the latents that the flow was trained on.
         defaults: What `pipeline.json` recommends.
     """
@@ -50,6 +55,8 @@ class ConditionTo3D:
     structure_decoder: StructureDecoder
     latent_flow: LatentFlow
     gaussian_decoder: GaussianDecoder
+    mesh_decoder: Callable[[], MeshDecoder]
+    has_mesh_decoder: bool
     latent_mean: Float[Tensor, " channels"]
     latent_std: Float[Tensor, " channels"]
     defaults: StageSettings
@@ -58,7 +65,9 @@ class ConditionTo3D:
     def load(
         cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
     ) -> "ConditionTo3D":
-        """Loads a folder in the published layout; checkpoints of other decoders are left alone.
+        """Loads a folder in the published layout.
+
+        The mesh decoder need not be there, and takes no memory before its first use.
 
         Raises:
             WeightsError: A part is missing or does not fit its config.
@@ -78,6 +87,8 @@ class ConditionTo3D:
             structure_decoder=load("sparse_structure_decoder", StructureDecoder),
             latent_flow=load("slat_flow_model", LatentFlow),
             gaussian_decoder=load("slat_decoder_gs", GaussianDecoder),
+            mesh_decoder=cache(lambda: load(MESH_ROLE, MeshDecoder)),
+            has_mesh_decoder=pipeline.holds(MESH_ROLE),
             latent_mean=torch.tensor(pipeline.latent_mean, device=device),
             latent_std=torch.tensor(pipeline.latent_std, device=device),
             defaults=StageSettings(structure=pipeline.structure, latents=pipeline.latents),
@@ -128,6 +139,16 @@ class ConditionTo3D:
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
         """Splats of every object."""
         return self.gaussian_decoder.to_gaussians(self.gaussian_decoder(latents), latents.grid)
+
+    @torch.no_grad()
+    def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
+        """The surface of every object; it may have no faces.
+
+        Raises:
+            WeightsError: The folder holds no mesh decoder.
+        """
+        decoder = self.mesh_decoder()
+        return decoder.to_meshes(decoder(latents))
 
 
 def _image_list(images: Condition | Sequence[Condition]) -> list[Condition]:

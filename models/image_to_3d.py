@@ -20,6 +20,7 @@ from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
 from models.errors import EmptyMatteError, EmptyStructureError, MinerError
 from models.gaussians.gaussians import Gaussians
+from models.mesh.mesh import Mesh
 from models.sampling import SamplerSettings, request_generator, stacked_noise, voxel_noise
 from models.sparse import SparseTensor, VoxelGrid
 
@@ -132,6 +133,14 @@ class ImageTo3D:
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
         """Splats of each object, in TRELLIS's space."""
         return self.stages.decode_gaussians(latents)
+
+    def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
+        """Surface of each object, in TRELLIS's space; the mesh decoder is loaded at its first use.
+
+        Raises:
+            WeightsError: The weights come without a mesh decoder.
+        """
+        return self.stages.decode_mesh(latents)
 
     def generate(
         self,

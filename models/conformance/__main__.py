@@ -15,8 +15,9 @@ import torch
 
 from models.conformance.fixtures import Fixture, find_fixtures
 from models.conformance.matte import matte_checks
+from models.conformance.meshes import extraction_checks
 from models.conformance.modules import image_encoder_checks, module_checks
-from models.conformance.report import Check, Status, failed, skipped
+from models.conformance.report import Check, Status, failed
 from models.conformance.stages import (
     pipeline_checks,
     preprocess_checks,
@@ -50,7 +51,7 @@ def _checks_by_tensors(fixture: Fixture) -> Iterator[Check]:
     if any(name.endswith(".conv.weight") for name in names):
         return sparse_operation_checks(fixture)
     if any(name.endswith(".faces") for name in names):
-        return iter([skipped("mesh extraction", "the mesh decoder is not implemented yet")])
+        return extraction_checks(fixture)
     return iter([failed("fixture", f"unknown kind of fixture, tensors {sorted(names)[:5]}")])
 
 

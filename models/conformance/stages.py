@@ -13,8 +13,10 @@ from torch import Tensor
 from models.condition_to_3d import ConditionTo3D
 from models.conditioning import crop_to_object, normalized_pixels
 from models.conformance.fixtures import Fixture
+from models.conformance.meshes import mesh_checks
 from models.conformance.ply_columns import ply_check
 from models.conformance.report import Check, bounded, close, exact, failed, skipped
+from models.mesh.group_norm import ObjectGroupNorm
 from models.sampling import (
     MultiImage,
     SamplerSettings,
@@ -29,7 +31,7 @@ from models.weights import build_module, load_module
 
 
 def sparse_operation_checks(fixture: Fixture) -> Iterator[Check]:
-    """Convolutions and changes of resolution."""
+    """Convolutions, changes of resolution and group norms."""
     io = fixture.tensors()
     x = SparseTensor.of(io["in.coords"], io["in.feats"])
     for name in sorted({key.split(".")[0] for key in io if key.endswith(".conv.weight")}):
@@ -43,13 +45,23 @@ def sparse_operation_checks(fixture: Fixture) -> Iterator[Check]:
     channels = io["subdivide.feats_in4"].shape[1]
     yield close("subdivide", fine.feats[:, :channels], io["subdivide.feats_in4"])
     for name in sorted({key.split(".")[0] for key in io if re.match(r"gn\d+\.", key)}):
-        yield skipped(name, "group norm belongs to the mesh decoder, which is not implemented yet")
+        yield close(
+            name, _group_norm(name, io).to(fixture.device)(x.feats, x.grid.objects), io[f"{name}.out"]
+        )
 
 
 def _convolution(name: str, io: Mapping[str, Tensor]) -> SubmanifoldConvolution:
     weight = io[f"{name}.conv.weight"]
     module = SubmanifoldConvolution(weight.shape[4], weight.shape[0], weight.shape[1])
     module.load_state_dict({"conv.weight": weight, "conv.bias": io[f"{name}.conv.bias"]})
+    return module
+
+
+def _group_norm(name: str, io: Mapping[str, Tensor]) -> ObjectGroupNorm:
+    """The digits of its name are the number of groups."""
+    weight, bias = io[f"{name}.weight"], io[f"{name}.bias"]
+    module = ObjectGroupNorm(int(name.removeprefix("gn")), len(weight))
+    module.load_state_dict({"weight": weight, "bias": bias})
     return module
 
 
@@ -129,8 +141,9 @@ def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
     yield close("latents", latents.feats, io["slat.feats"])
     for i, splats in enumerate(stages.decode_gaussians(latents)):
         yield ply_check(f"ply {i}", splats, io[f"gs{i}.ply"])
-    if any(key.startswith("mesh") for key in io):
-        yield skipped("mesh", "the mesh decoder is not implemented yet")
+    if "mesh0.faces" in io:
+        for i, mesh in enumerate(stages.decode_mesh(latents)):
+            yield from mesh_checks(f"mesh {i}", mesh, f"mesh{i}", io)
     yield from _multi_image_checks(stages, io)
 
 
