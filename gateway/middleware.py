@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
 from gateway.forms import JSON, parse_fields
 from gateway.parameters import INTEGERS_OF_PATH, check_parameters
@@ -32,6 +33,7 @@ class ContractMiddleware:
         """Wraps `app`; bodies above `max_body_bytes` are answered with 413."""
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.metrics = BoundedMetrics(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request; never raises once the response may still be sent."""
@@ -59,6 +61,8 @@ class ContractMiddleware:
             parameters = check_parameters(path, await parse_fields(headers, body))
             scope, replay = with_json_body(scope, parameters)
             await while_client_waits(self.app(scope, replay, send), receive)
+        elif (scope["method"], path) == ("GET", "/metrics"):
+            await self.metrics(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
