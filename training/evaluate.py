@@ -107,16 +107,12 @@ class Evaluator:
         )
         mattes = self.matting.cut_out(images)
         stages = self.configuration.image_to_3d.stages
-        cut = [i for i, matte in enumerate(mattes) if isinstance(matte, np.ndarray)]
-        made = (
-            self.image_to_3d.generate(
-                [mattes[i] for i in cut],
-                [seeds[i] for i in cut],
-                structure=_settings(stages.structure),
-                latents=_settings(stages.latents),
-            )
-            if cut
-            else []
+        cut = {i: matte for i, matte in enumerate(mattes) if isinstance(matte, np.ndarray)}
+        made = self.image_to_3d.generate(
+            list(cut.values()),
+            [seeds[i] for i in cut],
+            structure=_settings(stages.structure),
+            latents=_settings(stages.latents),
         )
         objects = dict(zip(cut, made, strict=True))
         results = []

@@ -142,7 +142,7 @@ def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     precision.
     """
     module.load_state_dict(dict(state))
-    fresh = dict(type(module)(module.config).named_buffers())  # type: ignore[operator]
+    fresh = dict(type(module)(module.config).named_buffers())
     tensors = {
         key: (fresh[key].float() if key in fresh else value.half()).contiguous()
         for key, value in module.state_dict().items()

@@ -7,7 +7,6 @@ joins as soon as `splat_encoder.safetensors` exists in the autoencoders' folder.
 `structure_flow`, `latent_flow` (safetensors) every few minutes and at the end.
 """
 
-import argparse
 import json
 import logging
 import time
@@ -25,6 +24,7 @@ from models.latents.flow import LatentFlow, LatentFlowConfig
 from models.sparse import SparseTensor
 from models.structure.flow import StructureFlow, StructureFlowConfig
 from training.coloring import ColoringTable
+from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
@@ -255,16 +255,10 @@ def save(trainer: ImageTo3DTrainer, average: Average, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = trainer_arguments(__doc__ or "", minutes=20, batch=64)
     parser.add_argument("--autoencoders", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=6e-4)
-    parser.add_argument("--max-steps", type=int)
     parser.add_argument("--resume", type=Path)
-    parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     while not (arguments.autoencoders / "structure_encoder.safetensors").exists():

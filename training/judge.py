@@ -6,7 +6,6 @@
 Writes `judge.safetensors`.
 """
 
-import argparse
 import logging
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.coloring import ColoringTable
+from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES
@@ -124,13 +124,7 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--max-steps", type=int)
-    parser.add_argument("--device", default="cuda")
+    parser = trainer_arguments(__doc__ or "", minutes=4, batch=64)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(

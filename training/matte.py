@@ -5,7 +5,6 @@
 Writes `matte/config.json` and `matte/isnet.safetensors`, the layout that `models.matte` loads.
 """
 
-import argparse
 import dataclasses
 import json
 import logging
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 
 from models.matte.isnet import Isnet, IsnetConfig
 from training.coloring import ColoringTable
+from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, orbit_views
@@ -87,13 +87,7 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--max-steps", type=int)
-    parser.add_argument("--device", default="cuda")
+    parser = trainer_arguments(__doc__ or "", minutes=5, batch=32)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(

@@ -7,7 +7,6 @@ shipped architecture; the encoder exists for training only. Writes `splat_encode
 (safetensors).
 """
 
-import argparse
 import logging
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from models.gaussians.gaussians import Gaussians
 from models.latents.decoder import LatentDecoder, LatentDecoderConfig
 from models.sparse import SparseTensor
 from training.coloring import ColoringTable
+from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, Views, orbit_views, render_gaussians
@@ -163,13 +163,7 @@ def shape_penalty(splats: list[Gaussians]) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--max-steps", type=int)
-    parser.add_argument("--device", default="cuda")
+    parser = trainer_arguments(__doc__ or "", minutes=5, batch=12)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(

@@ -6,7 +6,6 @@ The decoder is the shipped architecture; the encoder exists for training only. W
 `structure_decoder` (safetensors).
 """
 
-import argparse
 import logging
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.structure.decoder import StructureDecoder, StructureDecoderConfig
+from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.voxels import occupancy
@@ -142,16 +142,10 @@ def iou(logits: Float[Tensor, "batch 1 x y z"], grid: Float[Tensor, "batch 1 x y
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=3)
-    parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--max-steps", type=int)
+    parser = trainer_arguments(__doc__ or "", minutes=3, batch=20)
     parser.add_argument(
         "--resume", type=Path, help="folder with both halves: train the decoder on, keep the encoder"
     )
-    parser.add_argument("--device", default="cuda")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(

@@ -1,0 +1,24 @@
+"""The command line that the trainings on the geometry data set share."""
+
+import argparse
+from pathlib import Path
+
+
+def trainer_arguments(description: str, *, minutes: float, batch: int) -> argparse.ArgumentParser:
+    """A parser with where to read and write, how long and how wide; scripts add what is theirs.
+
+    Args:
+        description: The script's docstring, shown as it is.
+        minutes: Default time budget.
+        batch: Default number of objects a step.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of training.objects.dataset")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--max-steps", type=int, help="end after so many steps instead")
+    parser.add_argument("--device", default="cuda")
+    return parser
