@@ -1,6 +1,6 @@
 """Asks the service for a prompt and writes NAME.ply, NAME.mp4 and NAME.png (a contact sheet of 8 views).
 
-python -m scripts.generate "pink bicycle" [--serve] [--port 8093] [--out out] [--seed -1]
+python -m scripts.generate "pink bicycle" [--serve] [--port 8093] [--out out] [--seed -1] [--attempts 1]
 """
 
 import argparse
@@ -27,6 +27,7 @@ class Arguments:
     port: int
     out: Path
     seed: int
+    attempts: int
     serve: bool
 
 
@@ -51,15 +52,31 @@ def make(url: str, arguments: Arguments) -> None:
     """
     stem = arguments.out / slug(arguments.prompt)
     with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
-        ply, seed = ask(client, "/generate/", {"prompt": arguments.prompt, "seed": str(arguments.seed)})
+        ply, seed = ask_often(client, arguments)
         write(stem.with_suffix(".ply"), ply)
-        mp4, _ = ask(client, "/generate_video/", {"prompt": arguments.prompt, "seed": seed})
-        write(stem.with_suffix(".mp4"), mp4)
+        video = ask(client, "/generate_video/", {"prompt": arguments.prompt, "seed": seed})
+        if video is None:
+            sys.exit(REJECTED)
+        write(stem.with_suffix(".mp4"), video[0])
     write(stem.with_suffix(".png"), contact_sheet(ply))
 
 
-def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes, str]:
-    """The body of a 200 and the seed that made it.
+def ask_often(client: httpx.Client, arguments: Arguments) -> tuple[bytes, str]:
+    """The PLY and its seed, from the first of several requests that is not rejected.
+
+    Raises:
+        SystemExit: All were rejected, or the service failed.
+    """
+    fields = {"prompt": arguments.prompt, "seed": str(arguments.seed)}
+    for _ in range(arguments.attempts):
+        result = ask(client, "/generate/", fields)
+        if result is not None:
+            return result
+    sys.exit(REJECTED)
+
+
+def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes, str] | None:
+    """The body of a 200 and the seed that made it; None for a 204.
 
     Raises:
         SystemExit: Any other answer.
@@ -72,7 +89,7 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes,
     seconds = time.monotonic() - started
     if reply.status_code == httpx.codes.NO_CONTENT:
         print(f"{path} {seconds:.1f} s: rejected ({reply.headers['x-reject-reason']})")
-        sys.exit(REJECTED)
+        return None
     if reply.status_code != httpx.codes.OK:
         sys.exit(f"{path} answered {reply.status_code}: {reply.text}")
     print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers['server-timing']}")
@@ -106,11 +123,10 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--port", type=int, default=8093)
     parser.add_argument("--out", type=Path, default=Path("out"))
     parser.add_argument("--seed", type=int, default=-1, help="-1 picks one")
+    parser.add_argument("--attempts", type=int, default=1, help="requests to make until one is not rejected")
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
     parsed = parser.parse_args()
-    return Arguments(
-        prompt=parsed.prompt, port=parsed.port, out=parsed.out, seed=parsed.seed, serve=parsed.serve
-    )
+    return Arguments(**vars(parsed))
 
 
 if __name__ == "__main__":
