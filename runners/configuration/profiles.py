@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runners.configuration import lock
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.schema import Profile
 
@@ -17,21 +18,23 @@ REQUIRED_FILES = (
     "validation/clip/open_clip_config.json",
     "validation/aesthetics.safetensors",
 )
+DOWNLOAD = "python scripts/download_weights.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One profile's needs: the folder of its weights below the project, and the card's memory."""
+    """One profile's needs: its weights' folder, whether they must be fetched, and the card's memory."""
 
     name: Profile
     folder: str
+    downloaded: bool
     min_card_gib: float
 
 
 FAMILIES = (
-    Family(name="80gb", folder="weights/80gb", min_card_gib=48.0),
-    Family(name="24gb", folder="weights/24gb", min_card_gib=22.0),
-    Family(name="embedded", folder="models/embedded", min_card_gib=0.0),
+    Family(name="80gb", folder="weights/80gb", downloaded=True, min_card_gib=48.0),
+    Family(name="24gb", folder="weights/24gb", downloaded=True, min_card_gib=22.0),
+    Family(name="embedded", folder="models/embedded", downloaded=False, min_card_gib=0.0),
 )
 
 
@@ -71,7 +74,8 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     refusals: list[str] = []
     for family in families:
         folder = base / (family.folder if weights == "auto" else weights)
-        refusal = _refusal(family, folder, base, card_bytes)
+        refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
+        refusal = refusal or _lack_of_card(family, card_bytes)
         if refusal is None:
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
             return Choice(
@@ -96,13 +100,19 @@ def largest_card_bytes() -> int:
         pynvml.nvmlShutdown()
 
 
-def _refusal(family: Family, folder: Path, base: Path, card_bytes: int) -> str | None:
+def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) -> str | None:
     shown = folder.relative_to(base) if folder.is_relative_to(base) else folder
+    advice = f" (run: {DOWNLOAD} --profile {family.name})" if advise and family.downloaded else ""
     if not folder.is_dir():
-        return f"no weights in {shown}"
+        return f"no weights in {shown}{advice}"
+    if (folder / lock.LOCK_NAME).is_file():
+        half = lock.refusal(folder)
+        return None if half is None else f"weights in {shown}: {half}{advice}"
     missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]
-    if missing:
-        return f"weights in {shown} lack {', '.join(missing)}"
-    if card_bytes < family.min_card_gib * GIB:
-        return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB"
-    return None
+    return f"weights in {shown} lack {', '.join(missing)}{advice}" if missing else None
+
+
+def _lack_of_card(family: Family, card_bytes: int) -> str | None:
+    if card_bytes >= family.min_card_gib * GIB:
+        return None
+    return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB"
