@@ -1,0 +1,140 @@
+"""Fetches a profile's published weights, goes on where an earlier run stopped, and keeps a lock of them.
+
+python scripts/download_weights.py [--profile 24gb|80gb] [--dry-run | --verify] [--folder DIR] [--jobs 4]
+
+Files land in --folder, else WEIGHTS_DIR, else weights/<profile>. Copies in the hub's cache are linked, not
+fetched again; with all of them there no network is needed. HF_TOKEN opens gated repositories, HF_ENDPOINT
+names another hub.
+"""
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to run as a file
+
+import httpx
+from huggingface_hub import constants, get_token
+
+from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
+from runners.configuration.lock import LOCK_NAME, LockError, read_lock
+from scripts.weights.download import create_progress, download, is_complete, verify
+from scripts.weights.errors import DownloadError
+from scripts.weights.listing import listing
+from scripts.weights.resolve import Hub
+from scripts.weights.transfer import RETRY_PAUSE_SECONDS, Transfer
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT_SECONDS = 30.0
+DEFAULT_JOBS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """The command line."""
+
+    profile: str
+    folder: Path
+    dry_run: bool
+    verify: bool
+    jobs: int
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    manifest: tuple[WeightSource, ...] = MANIFEST,
+    pause_seconds: float = RETRY_PAUSE_SECONDS,
+) -> int:
+    """Runs the command line; the exit status."""
+    arguments = parse_arguments(argv)
+    try:
+        if arguments.verify:
+            return report(arguments.folder)
+        return run(arguments, sources_of(arguments.profile, manifest), pause_seconds)
+    except (DownloadError, LockError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; run again to go on from there", file=sys.stderr)
+        return 130
+
+
+def run(arguments: Arguments, sources: Sequence[WeightSource], pause_seconds: float) -> int:
+    """Lists or fetches."""
+    hub = Hub(
+        endpoint=os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/"),
+        token=get_token(),
+        cache=Path(constants.HF_HUB_CACHE),
+    )
+    if arguments.dry_run:
+        print("\n".join(listing(sources, hub, read_lock(arguments.folder), arguments.folder)))
+        return 0
+    if is_complete(sources, arguments.folder):
+        print(f"{arguments.folder} is complete; --verify checks the content")
+        return 0
+    for source in sources:
+        if source.note:
+            print(f"{source.name}, licence {source.licence}: {source.note}")
+    with (
+        create_progress() as progress,
+        httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client,
+    ):
+        transfer = Transfer(
+            client=client, endpoint=hub.endpoint, stop=threading.Event(), pause_seconds=pause_seconds
+        )
+        download(
+            arguments.profile,
+            sources,
+            arguments.folder,
+            hub=hub,
+            transfer=transfer,
+            jobs=arguments.jobs,
+            progress=progress,
+        )
+    print(f"{arguments.folder} is complete; commits and hashes are in {LOCK_NAME}")
+    return 0
+
+
+def report(folder: Path) -> int:
+    """Verifies and says what differs."""
+    wrong = verify(folder)
+    for name in wrong:
+        print(f"hash mismatch or absent: {name}", file=sys.stderr)
+    if wrong:
+        print(f"{len(wrong)} files differ; run without --verify to fetch them again", file=sys.stderr)
+        return 1
+    print(f"{folder}: every file has the locked hash")
+    return 0
+
+
+def parse_arguments(argv: Sequence[str] | None) -> Arguments:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, help="where the files land")
+    parser.add_argument("--jobs", type=int, default=DEFAULT_JOBS, help="files at once (default: %(default)s)")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--dry-run", action="store_true", help="list files, sizes and licences, fetch nothing")
+    mode.add_argument("--verify", action="store_true", help="hash what is there against the lock")
+    given = parser.parse_args(argv)
+    if given.jobs < 1:
+        parser.error("--jobs must be at least 1")
+    named = given.folder or os.environ.get("WEIGHTS_DIR") or Path("weights") / given.profile
+    return Arguments(
+        profile=given.profile,
+        folder=ROOT / named,
+        dry_run=given.dry_run,
+        verify=given.verify,
+        jobs=given.jobs,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Fetching of the published weights: ask the hub, move the bytes, keep the lock."""

@@ -1,0 +1,147 @@
+"""A stand-in for the hub on this machine: descriptions, redirects, ranges, gates, and faults on demand."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+
+COMMIT = "c" * 40
+TOKEN = "a-token"
+LFS_FROM_BYTES = 1000
+
+
+@dataclass
+class Repository:
+    """Files by path; `gated` ones need TOKEN."""
+
+    files: dict[str, bytes]
+    gated: bool = False
+
+
+@dataclass
+class HubState:
+    """What the stand-in serves, how it misbehaves, what it was asked.
+
+    Attributes:
+        drops: Path to how often its connection breaks half way.
+        corrupt: Paths whose bytes are wrong.
+        busy: Path to how often it answers 503.
+        dies_after: Path to the number of requests after which it answers 503 for ever.
+        asked: Path and Range header of every request for bytes.
+        tokens: Authorization headers seen where the bytes lie.
+    """
+
+    repositories: dict[str, Repository]
+    drops: dict[str, int] = field(default_factory=dict)
+    busy: dict[str, int] = field(default_factory=dict)
+    dies_after: dict[str, int] = field(default_factory=dict)
+    corrupt: set[str] = field(default_factory=set)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    tokens: set[str | None] = field(default_factory=set)
+    guard: Lock = field(default_factory=Lock)
+
+    def take(self, counters: dict[str, int], path: str) -> bool:
+        """Whether one more fault is due."""
+        with self.guard:
+            counters[path] = counters.get(path, 0) - 1
+            return counters[path] >= 0
+
+    def is_dead(self, path: str) -> bool:
+        """Whether the path was asked for too often."""
+        return len([name for name, _ in self.asked if name == path]) > self.dies_after.get(path, 1000)
+
+
+def description(name: str, repository: Repository) -> dict[str, object]:
+    """What the hub's API tells of a repository with blobs."""
+    return {"id": name, "sha": COMMIT, "siblings": [sibling(*item) for item in repository.files.items()]}
+
+
+def sibling(path: str, content: bytes) -> dict[str, object]:
+    """One file; large ones have a sha256, small ones only their git blob's sha1."""
+    git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    told: dict[str, object] = {"rfilename": path, "size": len(content), "blobId": git}
+    if len(content) >= LFS_FROM_BYTES:
+        sha256 = hashlib.sha256(content).hexdigest()
+        told["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 130}
+    return told
+
+
+@contextmanager
+def served(state: HubState) -> Iterator[str]:
+    """The stand-in's address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if found := re.fullmatch(r"/api/models/(.+)/revision/.+", path):
+                self.describe(found[1])
+            elif found := re.fullmatch(r"/(.+)/resolve/\w+/(.+)", path):
+                self.redirect(found[1], found[2])
+            elif found := re.fullmatch(r"/cdn/([^/]+/[^/]+)/(.+)", path):
+                self.send_bytes(found[2], state.repositories[found[1]].files[found[2]])
+            else:
+                self.refuse(HTTPStatus.NOT_FOUND)
+
+        def describe(self, name: str) -> None:
+            if name not in state.repositories:
+                self.refuse(HTTPStatus.UNAUTHORIZED, "RepoNotFound")
+                return
+            self.answer(HTTPStatus.OK, json.dumps(description(name, state.repositories[name])).encode())
+
+        def redirect(self, name: str, path: str) -> None:
+            if state.repositories[name].gated and self.headers["authorization"] != f"Bearer {TOKEN}":
+                self.refuse(HTTPStatus.UNAUTHORIZED, "GatedRepo")
+                return
+            port = self.connection.getsockname()[1]
+            # another host name: a token must not follow
+            self.answer(HTTPStatus.FOUND, b"", {"location": f"http://localhost:{port}/cdn/{name}/{path}"})
+
+        def send_bytes(self, path: str, content: bytes) -> None:
+            with state.guard:
+                state.asked.append((path, self.headers["range"]))
+                state.tokens.add(self.headers["authorization"])
+            if state.take(state.busy, path) or state.is_dead(path):
+                self.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+                return
+            if path in state.corrupt:
+                content = bytes(len(content))
+            start = int((self.headers["range"] or "bytes=0-")[6:-1])
+            body = content[start:]
+            self.send_response(HTTPStatus.PARTIAL_CONTENT)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("content-range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            if state.take(state.drops, path):
+                self.wfile.write(body[: len(body) // 2])
+                self.close_connection = True
+                return
+            self.wfile.write(body)
+
+        def refuse(self, status: HTTPStatus, code: str = "") -> None:
+            self.answer(status, b"{}", {"x-error-code": code, "x-error-message": status.phrase})
+
+        def answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            for name, value in {**(headers or {}), "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
