@@ -32,6 +32,7 @@ class HubState:
         corrupt: Paths whose bytes are wrong.
         busy: Path to how often it answers 503.
         dies_after: Path to the number of requests after which it answers 503 for ever.
+        described: Revisions whose description was asked for.
         asked: Path and Range header of every request for bytes.
         tokens: Authorization headers seen where the bytes lie.
     """
@@ -41,6 +42,7 @@ class HubState:
     busy: dict[str, int] = field(default_factory=dict)
     dies_after: dict[str, int] = field(default_factory=dict)
     corrupt: set[str] = field(default_factory=set)
+    described: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
     guard: Lock = field(default_factory=Lock)
@@ -80,7 +82,8 @@ def served(state: HubState) -> Iterator[str]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if found := re.fullmatch(r"/api/models/(.+)/revision/.+", path):
+            if found := re.fullmatch(r"/api/models/(.+)/revision/(.+)", path):
+                state.described.append(found[2])
                 self.describe(found[1])
             elif found := re.fullmatch(r"/(.+)/resolve/\w+/(.+)", path):
                 self.redirect(found[1], found[2])

@@ -1,11 +1,14 @@
 """The download against a stand-in for the hub: what arrives, what is resumed, what an operator is told."""
 
+import errno
 import hashlib
 import json
 import shutil
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from huggingface_hub import constants
 
@@ -86,6 +89,28 @@ def test_corrupt_bytes_are_told_and_not_kept(
     assert not (folder / "image_to_3d" / path).exists()
     hub.corrupt.clear()
     assert download() == 0
+
+
+def test_a_later_run_stays_at_the_locked_commit(download: Download, hub: HubState, folder: Path) -> None:
+    assert download() == 0
+    (folder / "image_to_3d" / FLOW).unlink()
+    assert download() == 0
+    assert hub.described == ["main", COMMIT]
+
+
+def test_a_disk_that_fills_up_is_told_and_the_part_kept(
+    download: Download, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(reply: httpx.Response) -> Iterator[bytes]:
+        if reply.has_redirect_location:
+            return
+        yield b"abc"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(httpx.Response, "iter_raw", full)
+    assert download("--jobs", "1") == 1
+    assert "no space left for image_to_3d/pipeline.json" in capsys.readouterr().err
+    assert b"abc" in [part.read_bytes() for part in parts(folder)]
 
 
 def test_verify_finds_a_changed_file_and_the_next_run_mends_it(
