@@ -42,7 +42,7 @@ RETRY_STEP = 7919
 JUDGE_AZIMUTHS = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0)
 SHEET_AZIMUTHS = (0.0, 35.0, 215.0)
 SHEET_SIZE = 160
-JUDGE_FILE = Path(__file__).parent / "judge.safetensors"
+JUDGE_FILE = Path("build/training/trained/judge.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from training.loop import Average, TimedLoop, clip_and_step, load_matching, save
 logger = logging.getLogger(__name__)
 PURE_NOISE_SHARE = 0.5
 LATEST = 0.94
-USUAL_EVERY = 3
+USUAL_EVERY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

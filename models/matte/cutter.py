@@ -15,6 +15,8 @@ from models.errors import EmptyMatteError, WeightsError
 from models.matte.isnet import Isnet, IsnetConfig
 from models.weights.loading import assign, read_tensors
 
+PUBLISHED_FILE = "isnet-general-use.pth"
+
 RgbImage = UInt8[np.ndarray, "height width 3"]
 RgbaImage = UInt8[np.ndarray, "height width 4"]
 
@@ -33,11 +35,14 @@ class MatteCutter:
     def load(
         cls, source: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
     ) -> "MatteCutter":
-        """Loads a folder with config.json and isnet.safetensors, or a published `.pth` file.
+        """Loads a folder (config.json and isnet.safetensors, or the published file) or the published file.
 
         Raises:
             WeightsError: Nothing to load there, or its tensors are not exactly those of its config.
         """
+        published = source / PUBLISHED_FILE
+        if published.is_file():
+            source = published
         config, state = _read_folder(source) if source.is_dir() else _read_published(source)
         build: Callable[[], Isnet] = lambda: Isnet(config)  # noqa: E731
         isnet = assign(build, state, origin=str(source), device=device)

@@ -78,10 +78,12 @@ def test_a_saved_folder_loads_strictly(half: bool, tmp_path: Path) -> None:
         MatteCutter.load(tmp_path, device="cpu")
 
 
-def test_a_published_file_loads_only_if_it_holds_the_published_tensors(tmp_path: Path) -> None:
-    torch.save(Isnet(SMALL).state_dict(), tmp_path / "isnet-general-use.pth")
-    with pytest.raises(WeightsError, match="does not fit"):
-        MatteCutter.load(tmp_path / "isnet-general-use.pth", device="cpu")
+@pytest.mark.parametrize("named", ["file", "folder"])
+def test_a_published_file_loads_only_if_it_holds_the_published_tensors(named: str, tmp_path: Path) -> None:
+    file = tmp_path / "isnet-general-use.pth"
+    torch.save(Isnet(SMALL).state_dict(), file)
+    with pytest.raises(WeightsError, match=r"isnet-general-use\.pth does not fit"):
+        MatteCutter.load(file if named == "file" else tmp_path, device="cpu")
 
 
 @pytest.mark.parametrize("content", ['{"widths": [1, 2]}', '{"surplus": 1}', "not json"])
