@@ -27,7 +27,7 @@ from models.structure.flow import StructureFlow
 from training import image_to_3d, splat_vae, structure_vae
 
 logger = logging.getLogger(__name__)
-STRUCTURE_SAMPLER = {"steps": 8, "cfg_strength": 1.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
 LATENT_SAMPLER = {"steps": 5, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
 PUBLISHED_ATTENTION = {
     "attention.q_proj": "attention.attention.query",
