@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from training.objects.catalog import MAX_PARTS
 from training.objects.colors import COLOR_NAMES
 from training.objects.kind import Kind
-from training.pictures import MAX_PARTS
 from training.text.specs import Spec, captioned_parts, part_colors
 
 ANY = -1

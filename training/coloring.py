@@ -7,7 +7,7 @@ from torch import Tensor
 
 from training.objects.catalog import KINDS
 from training.objects.dataset import Geometries
-from training.objects.renders import palette
+from training.pictures import palette
 from training.text.specs import Spec, draw_spec
 
 SPECS_PER_KIND = 400
@@ -21,7 +21,12 @@ class ColoringTable:
         self.specs: list[list[Spec]] = [
             [draw_spec(kind, rng) for _ in range(SPECS_PER_KIND)] for kind in KINDS
         ]
-        colors = np.stack([np.stack([palette(spec) for spec in specs]) for specs in self.specs])
+        colors = np.stack(
+            [
+                np.stack([palette(kind, spec) for spec in specs])
+                for kind, specs in zip(KINDS, self.specs, strict=True)
+            ]
+        )
         self.colors: Float[Tensor, "kinds specs parts 3"] = torch.from_numpy(colors).to(device)
 
     def draw(

@@ -21,7 +21,8 @@ from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, orbit_views
-from training.photos import BACKDROP, blurred
+from training.photos import blurred
+from training.pictures import BACKDROP
 
 INPUT_SIZE = 256
 CONFIG = IsnetConfig.narrow(width_divisor=8, input_size=INPUT_SIZE)

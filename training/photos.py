@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.objects.renders import ObjectRenderer, orbit_views
+from training.pictures import BACKDROP
 
 YAW_DEGREES = (2.0, 62.0)
 ELEVATION_DEGREES = (5.0, 34.0)
 CROP_MARGIN = 1.2
 MATTE_THRESHOLD = 0.8
-BACKDROP = (0.78, 0.82, 0.86)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

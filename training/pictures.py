@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from training.objects.catalog import MAX_PARTS
 from training.objects.colors import COLOR_SRGB
 from training.objects.kind import Kind
 from training.text.specs import Spec, draw_spec, part_colors
 
-MAX_PARTS = 8
 BACKDROP = (0.78, 0.82, 0.86)
 HELD_OUT_GEOMETRIES = 0.08
 

@@ -31,8 +31,9 @@ from training.loop import load_matching
 from training.objects.catalog import KINDS
 from training.objects.cloud import build_cloud
 from training.objects.occlusion import baked_shade
-from training.objects.renders import FLATNESS, palette, quaternion_to
+from training.objects.renders import FLATNESS, quaternion_to
 from training.photos import blurred, crop_to_object, disturbed, normalized
+from training.pictures import palette
 from training.structure_vae import RESOLUTION, StructureEncoder
 from training.text.captions import CaptionWriter
 from training.text.specs import draw_spec
@@ -49,7 +50,7 @@ def surface(kind: int, seed: int) -> tuple[Gaussians, Tensor]:
     rng = np.random.default_rng(seed)
     cloud = build_cloud(KINDS[kind], seed)
     shade = baked_shade(cloud.positions, cloud.normals) * (cloud.tones / 128)
-    colors = np.clip(palette(draw_spec(KINDS[kind], rng))[cloud.parts] * shade[:, None], 0, 1)
+    colors = np.clip(palette(KINDS[kind], draw_spec(KINDS[kind], rng))[cloud.parts] * shade[:, None], 0, 1)
     radii = torch.from_numpy(cloud.radii).float()
     points = torch.from_numpy(cloud.positions).float()
     splats = Gaussians(

@@ -14,10 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
-from training.objects.catalog import KINDS, MAX_PARTS
-from training.objects.colors import COLOR_SRGB
 from training.objects.dataset import Geometries
-from training.text.specs import Spec, part_colors
 
 FLATNESS = 0.15
 SHADE_UNIT = 160.0
@@ -34,15 +31,6 @@ class Views:
     world_to_camera: Float[Tensor, "batch views 4 4"]
     intrinsics: Float[Tensor, "batch views 3 3"]
     size: int
-
-
-def palette(spec: Spec) -> Float[np.ndarray, "parts 3"]:
-    """sRGB of every part of the spec's kind, padded to `MAX_PARTS` rows."""
-    kind = next(kind for kind in KINDS if kind.name == spec.kind)
-    colors = np.zeros((MAX_PARTS, 3), dtype=np.float32)
-    for i, name in enumerate(part_colors(kind, spec)):
-        colors[i] = COLOR_SRGB[name]
-    return colors
 
 
 def orbit_views(
