@@ -6,7 +6,7 @@
 The space is TRELLIS's own: cube [-0.5, 0.5]^3, z up, the object's front faces -y.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,16 +63,22 @@ class ConditionTo3D:
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+        cls,
+        folder: Path,
+        *,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        overrides: Mapping[str, Path] | None = None,
     ) -> "ConditionTo3D":
         """Loads a folder in the published layout.
 
-        The mesh decoder need not be there, and takes no memory before its first use.
+        The mesh decoder need not be there, and takes no memory before its first use. `overrides` are other
+        files for some roles (see `read_pipeline`).
 
         Raises:
             WeightsError: A part is missing or does not fit its config.
         """
-        pipeline = read_pipeline(folder)
+        pipeline = read_pipeline(folder, overrides)
 
         def load(role: str, kind: type[M]) -> M:
             if role not in pipeline.modules:

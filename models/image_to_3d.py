@@ -7,7 +7,7 @@ Every item has its own noise, so batch mates change nothing but rounding, and an
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from torch import Tensor
 
 from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
-from models.errors import EmptyMatteError, EmptyStructureError, MinerError
+from models.errors import EmptyMatteError, EmptyStructureError, GenerationError, MinerError
 from models.gaussians.gaussians import Gaussians
 from models.mesh.mesh import Mesh
+from models.residency import HostResident
 from models.sampling import SamplerSettings, request_generator, stacked_noise, voxel_noise
 from models.sparse import SparseTensor, VoxelGrid
+from models.weights.random_layout import shell
+from models.weights.random_tensors import random_weights_of
 
 __all__ = ["ImageTo3D", "SamplerSettings", "StageSettings"]
 
@@ -52,9 +55,32 @@ class _Item:
 class ImageTo3D:
     """The image encoder and the 3D stages behind it."""
 
-    def __init__(self, *, stages: ConditionTo3D, image_encoder: ImageEncoder) -> None:
+    def __init__(
+        self,
+        *,
+        stages: ConditionTo3D,
+        image_encoder: ImageEncoder,
+        small: bool = False,
+        max_voxels: int | None = None,
+        fixed_voxels: Int[Tensor, "voxels 3"] | None = None,
+    ) -> None:
+        """Takes the models.
+
+        Args:
+            stages: From condition tokens to splats.
+            image_encoder: From images to condition tokens.
+            small: Save memory on the card: the flows rest in host memory while they are idle, and the
+                objects of a batch are made one after the other. Results are those of lone requests.
+            max_voxels: An object with more fails.
+            fixed_voxels: Take the place of whatever the structure stage finds, for benchmarks.
+        """
         self.stages = stages
         self.image_encoder = image_encoder
+        self.small = small
+        self.max_voxels = max_voxels
+        self.fixed_voxels = fixed_voxels
+        idle = [stages.structure_flow, stages.latent_flow] if small else []
+        self._flows = HostResident(idle, stages.device)
 
     @classmethod
     def load(
@@ -64,23 +90,35 @@ class ImageTo3D:
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
         image_encoder: Path | None = None,
+        encoder_dtype: torch.dtype = torch.float32,
+        overrides: Mapping[str, Path] | None = None,
+        small: bool = False,
+        max_voxels: int | None = None,
     ) -> "ImageTo3D":
         """Loads a folder in the published layout.
 
         Args:
             folder: Holds pipeline.json and ckpts/.
             device: Where to.
-            dtype: Precision of the transformers' and convolutions' torso; all else, the image encoder
-                too, is fp32.
+            dtype: Precision of the transformers' and convolutions' torso; all else is fp32.
             image_encoder: Folder of the image encoder in transformers' layout; by default
                 `folder/image_cond_model`.
+            encoder_dtype: Precision of the image encoder.
+            overrides: Other files for some roles, so that distilled flows drop in (see `read_pipeline`).
+            small, max_voxels: See the constructor.
 
         Raises:
             WeightsError: A part is missing or does not fit its config.
         """
+        random = random_weights_of(folder)
         return cls(
-            stages=ConditionTo3D.load(folder, device=device, dtype=dtype),
-            image_encoder=ImageEncoder.load(image_encoder or folder / "image_cond_model", device=device),
+            stages=ConditionTo3D.load(folder, device=device, dtype=dtype, overrides=overrides),
+            image_encoder=ImageEncoder.load(
+                image_encoder or folder / "image_cond_model", device=device, dtype=encoder_dtype
+            ),
+            small=small,
+            max_voxels=max_voxels,
+            fixed_voxels=shell(random.shell_voxels).to(device) if random else None,
         )
 
     @property
@@ -114,7 +152,11 @@ class ImageTo3D:
     ) -> list[Int[Tensor, "voxels 3"]]:
         """Occupied voxels (x, y, z) of each object; an object may have none."""
         noise = stacked_noise(generators, self.stages.structure_shape, self.device)
-        coords = self.stages.decode_structure(self.stages.sample_structure(cond, noise, settings))
+        with self._flows.on_device(self.stages.structure_flow):
+            latents = self.stages.sample_structure(cond, noise, settings)
+        coords = self.stages.decode_structure(latents)
+        if self.fixed_voxels is not None:
+            return [self.fixed_voxels] * len(generators)
         return [coords[coords[:, 0] == i, 1:] for i in range(len(generators))]
 
     def sample_latents(
@@ -128,7 +170,8 @@ class ImageTo3D:
         grid = VoxelGrid(_batched(voxels))
         channels = self.stages.latent_flow.config.in_channels
         noise = voxel_noise(generators, grid.counts, channels, self.device)
-        return self.stages.sample_latents(cond, grid, noise, settings)
+        with self._flows.on_device(self.stages.latent_flow):
+            return self.stages.sample_latents(cond, grid, noise, settings)
 
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
         """Splats of each object, in TRELLIS's space."""
@@ -167,9 +210,10 @@ class ImageTo3D:
         with clock("preprocess"):
             for item, image in zip(items, images, strict=True):
                 self._crop(item, image)
-        self._condition(_alive(items), clock)
-        self._place(_alive(items), structure or self.defaults.structure, clock)
-        self._paint(_alive(items), latents or self.defaults.latents, clock)
+        for group in [[item] for item in items] if self.small else [items]:
+            self._condition(_alive(group), clock)
+            self._place(_alive(group), structure or self.defaults.structure, clock)
+            self._paint(_alive(group), latents or self.defaults.latents, clock)
         return [item.result for item in items]
 
     def _crop(self, item: _Item, image: RgbaImage) -> None:
@@ -193,6 +237,10 @@ class ImageTo3D:
                 item.voxels = occupied
                 if len(occupied) == 0:
                     item.fail(EmptyStructureError("the structure stage found no occupied voxel"))
+                elif self.max_voxels is not None and len(occupied) > self.max_voxels:
+                    item.fail(
+                        GenerationError(f"{len(occupied)} voxels, at most {self.max_voxels} are allowed")
+                    )
 
     def _paint(self, items: Sequence[_Item], settings: SamplerSettings, clock: "_Clock") -> None:
         if items:
@@ -236,4 +284,4 @@ class _Clock:
         started = time.perf_counter()
         yield
         self._synchronize()
-        self._seconds[stage] = time.perf_counter() - started
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started

@@ -8,6 +8,7 @@ prompt ─> tokenizer ────────────> text tower ──> u
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import open_clip
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
+from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
 
 CONFIG = "open_clip_config.json"
@@ -71,6 +73,8 @@ class Scorer:
             WeightsError: Something is missing, damaged, or does not fit together.
         """
         clip = folder / "clip"
+        if random := random_weights_of(clip):
+            return _random_scorer(clip, random, device=torch.device(device), dtype=dtype)
         check_clip_folder(clip)
         head = AestheticsHead.load(find_head(folder), device=device)
         source = f"local-dir:{clip.resolve()}"
@@ -131,6 +135,21 @@ class Scorer:
         size = (self._size, self._size)
         resized = interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(0, 1)
         return (resized - self._mean) / self._std
+
+
+def _random_scorer(
+    clip: Path, weights: RandomWeights, *, device: torch.device, dtype: torch.dtype
+) -> Scorer:
+    """A scorer of the architecture in `clip`, for benchmarks; its tokenizer comes with open_clip."""
+    config = json.loads((clip / CONFIG).read_text(encoding="utf-8"))
+    build = partial(open_clip.CLIP, **config["model_cfg"], output_dict=False)
+    model = random_module(build, weights, device=device, dtype=dtype)
+    size = config["model_cfg"]["vision_cfg"]["image_size"]
+    model.visual.preprocess_cfg = {**config["preprocess_cfg"], "size": size}
+    generator = torch.Generator(device).manual_seed(weights.seed)
+    weight = torch.randn(1, config["model_cfg"]["embed_dim"], device=device, generator=generator)
+    head = AestheticsHead(weight, torch.full((1,), 5.0, device=device))
+    return Scorer(model, open_clip.SimpleTokenizer(), head, device=device)
 
 
 def check_clip_folder(folder: Path) -> None:

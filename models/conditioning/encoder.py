@@ -13,6 +13,7 @@ from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 from models.cpu_kernels import use_fast_linears
 from models.errors import WeightsError
 from models.layers import FINAL_EPS, layer_norm
+from models.weights.random_tensors import random_module, random_weights_of
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
@@ -39,8 +40,15 @@ class ImageEncoder(nn.Module):
         """
         if not (folder / "config.json").is_file():
             raise WeightsError(f"no image encoder in {folder}: config.json is missing")
-        model = _load_strictly(str(folder), folder, dtype=dtype, local_files_only=True)
-        nn.Module.to(model, device)
+        if random := random_weights_of(folder):
+            config = Dinov2WithRegistersConfig.from_pretrained(folder)
+            return cls(
+                random_module(lambda: Dinov2WithRegistersModel(config), random, device=device, dtype=dtype)
+            )
+        straight_to_device = {"": device}
+        model = _load_strictly(
+            str(folder), folder, dtype=dtype, local_files_only=True, device_map=straight_to_device
+        )
         return cls(model)
 
     @classmethod

@@ -18,9 +18,18 @@ import torch
 from diffusers import FluxPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import UInt8
+from transformers import CLIPTokenizer, T5TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
+from models.image.flux_parts import (
+    load_clip_text,
+    load_scheduler,
+    load_t5,
+    load_transformer,
+    load_vae,
+)
+from models.quantization import scheme_named
 
 INDEX = "model_index.json"
 SIDE_MULTIPLE = 16
@@ -36,25 +45,51 @@ class TextToImage:
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+        cls,
+        folder: Path,
+        *,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        transformer_quantization: str = "none",
+        text_encoder_quantization: str = "none",
+        vae_slicing: bool = False,
     ) -> "TextToImage":
         """Loads a folder in FLUX.1's published layout; nothing is fetched from anywhere.
 
         Args:
             folder: Holds model_index.json and a folder for each part that it names.
             device: Where the networks run.
-            dtype: Precision of all networks.
+            dtype: Precision of all that is not quantised; T5 does not survive fp16.
+            transformer_quantization: A scheme of `models.quantization` for the transformer's blocks, or none.
+            text_encoder_quantization: The same for T5.
+            vae_slicing: Decode the images of a batch one by one.
 
         Raises:
+            ValueError: For fp16, or an unknown scheme.
             WeightsError: The folder or one of its parts is missing or cannot be read.
         """
+        schemes = scheme_named(transformer_quantization), scheme_named(text_encoder_quantization)
         check_parts(folder)
         with _quiet():
             try:
-                pipeline = FluxPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
-            except (OSError, ValueError, RuntimeError) as error:
+                pipeline = FluxPipeline(
+                    transformer=load_transformer(
+                        folder / "transformer", device=device, dtype=dtype, scheme=schemes[0]
+                    ),
+                    text_encoder_2=load_t5(
+                        folder / "text_encoder_2", device=device, dtype=dtype, scheme=schemes[1]
+                    ),
+                    text_encoder=load_clip_text(folder / "text_encoder", device=device, dtype=dtype),
+                    vae=load_vae(folder / "vae", device=device, dtype=dtype),
+                    scheduler=load_scheduler(folder / "scheduler"),
+                    tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+                    tokenizer_2=T5TokenizerFast.from_pretrained(folder / "tokenizer_2"),
+                )
+            except (OSError, RuntimeError, TypeError, KeyError) as error:
                 raise WeightsError(f"cannot load the text-to-image pipeline in {folder}: {error}") from error
-        return cls(pipeline.to(device))
+        if vae_slicing:
+            pipeline.vae.enable_slicing()
+        return cls(pipeline)
 
     def generate(
         self,

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from accelerate import init_empty_weights
 from torch import Tensor, nn
 
 from models.errors import WeightsError
+from models.quantization import Scheme
+from models.weights.random_tensors import RandomTensors, random_weights_of, set_tensor
+from models.weights.sources import TensorFiles, TensorsInMemory, TensorSource
 
 TORSO = ("blocks", "input_blocks", "out_blocks", "middle_block", "upsample")
 MAX_NAMED = 5
@@ -36,7 +38,12 @@ def load_module(
     Raises:
         WeightsError: No such file, or names or shapes differ from the module's.
     """
-    return assign(build, read_tensors(file), origin=str(file), device=device, dtype=dtype)
+    if random := random_weights_of(file.parent):
+        with torch.device("meta"):
+            shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+        return assign_from(build, RandomTensors(shapes, random), device=device, dtype=dtype)
+    with TensorFiles(file) as source:
+        return assign_from(build, source, device=device, dtype=dtype)
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -45,12 +52,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: There is no such file, or it is damaged.
     """
-    if not file.is_file():
-        raise WeightsError(f"no weights file {file}")
-    try:
-        return load_file(file)
-    except SafetensorError as error:
-        raise WeightsError(f"damaged weights file {file}: {error}") from error
+    with TensorFiles(file) as source:
+        return {name: source.read(name, "cpu") for name in source.shapes()}
 
 
 def assign(
@@ -62,30 +65,97 @@ def assign(
     dtype: torch.dtype = torch.float32,
 ) -> M:
     """Like `load_module`, from tensors in memory that `origin` names in errors."""
+    return assign_from(build, TensorsInMemory(state, origin), device=device, dtype=dtype)
+
+
+def assign_from(
+    build: Callable[[], M],
+    source: TensorSource,
+    *,
+    device: torch.device | str,
+    dtype: torch.dtype = torch.float32,
+) -> M:
+    """Like `load_module`, from any source; each tensor goes straight to its device and precision."""
     with torch.device("meta"):
         module = build()
-    check_names_and_shapes(module, {name: tuple(t.shape) for name, t in state.items()}, origin)
+    shapes = source.shapes()
+    check_names_and_shapes(module, shapes, source.origin)
     torso = torso_weights(module)
-    converted = {
-        name: tensor.to(
-            device, (dtype if name in torso else torch.float32) if tensor.is_floating_point() else None
-        )
-        for name, tensor in state.items()
-    }
-    module.load_state_dict(converted, strict=True, assign=True)
-    left = [name for name, t in (*module.named_parameters(), *module.named_buffers()) if t.is_meta]
-    assert not left, f"tensors that no checkpoint fills: {left}"
+    for name in shapes:
+        tensor = source.read(name, device)
+        if tensor.is_floating_point():
+            tensor = tensor.to(dtype if name in torso else torch.float32)
+        set_tensor(module, name, tensor)
+    _check_complete(module)
     return module.eval().requires_grad_(False)
 
 
-def check_names_and_shapes(module: nn.Module, shapes: Mapping[str, tuple[int, ...]], origin: str) -> None:
-    """Compares a checkpoint's names and shapes with a module's.
+def assign_quantized(
+    build: Callable[[], M],
+    source: TensorSource,
+    *,
+    device: torch.device | str,
+    dtype: torch.dtype,
+    scheme: Scheme | None,
+    targets: Callable[[str], bool],
+    shared: frozenset[str] = frozenset(),
+) -> M:
+    """A third party's module in one precision, its chosen linear layers quantised while they are read.
+
+    At no time does more than one of their weights exist in full precision. Buffers that the module computes
+    for itself keep their values.
+
+    Args:
+        build: Makes the module.
+        source: Its tensors.
+        device: Where to.
+        dtype: Precision of all that is not quantised.
+        scheme: Makes a quantised layer from a weight; None quantises nothing.
+        targets: Whether the linear layer of this name is quantised.
+        shared: Second names of tensors that the module ties together; a checkpoint need not repeat them.
+
+    Raises:
+        WeightsError: Names or shapes differ from the module's.
+    """
+    with init_empty_weights(include_buffers=False):
+        module = build()
+    shapes = source.shapes()
+    check_names_and_shapes(module, shapes, source.origin, shared=shared)
+    for name in shapes:
+        tensor = source.read(name, device)
+        if tensor.is_floating_point():
+            tensor = tensor.to(dtype)
+        owner, _, leaf = name.rpartition(".")
+        layer = module.get_submodule(owner)
+        if scheme is not None and leaf == "weight" and isinstance(layer, nn.Linear) and targets(owner):
+            quantized = scheme(tensor)
+            quantized.bias = layer.bias
+            module.set_submodule(owner, quantized)
+        else:
+            set_tensor(module, name, tensor)
+    _check_complete(module)
+    return module.to(device).eval().requires_grad_(False)
+
+
+def _check_complete(module: nn.Module) -> None:
+    left = [name for name, t in (*module.named_parameters(), *module.named_buffers()) if t.is_meta]
+    assert not left, f"tensors that no checkpoint fills: {left}"
+
+
+def check_names_and_shapes(
+    module: nn.Module,
+    shapes: Mapping[str, tuple[int, ...]],
+    origin: str,
+    *,
+    shared: frozenset[str] = frozenset(),
+) -> None:
+    """Compares a checkpoint's names and shapes with a module's; the `shared` names may be missing.
 
     Raises:
         WeightsError: They are not the same; the message names the first few differences.
     """
     wanted = {name: tuple(t.shape) for name, t in module.state_dict().items()}
-    problems = [f"missing {name}" for name in wanted if name not in shapes]
+    problems = [f"missing {name}" for name in wanted if name not in shapes and name not in shared]
     problems += [f"unexpected {name}" for name in shapes if name not in wanted]
     problems += [
         f"{name} is {shapes[name]}, not {shape}"

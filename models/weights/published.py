@@ -19,6 +19,7 @@ from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.sampling.schedule import SamplerSettings
 from models.structure import StructureDecoder, StructureDecoderConfig, StructureFlow, StructureFlowConfig
 from models.weights.loading import load_module
+from models.weights.random_tensors import random_weights_of
 
 TRAINING_ONLY = frozenset({"use_fp16", "use_checkpoint"})
 FIXED = {"pe_mode": "ape", "share_mod": False}
@@ -44,11 +45,19 @@ class PublishedPipeline:
 
     def holds(self, role: str) -> bool:
         """Whether a role is named and its weights are there."""
-        return role in self.modules and weights_file(self.modules[role]).is_file()
+        if role not in self.modules:
+            return False
+        file = weights_file(self.modules[role])
+        return file.is_file() or random_weights_of(file.parent) is not None
 
 
-def read_pipeline(folder: Path) -> PublishedPipeline:
+def read_pipeline(folder: Path, overrides: Mapping[str, Path] | None = None) -> PublishedPipeline:
     """Reads `folder/pipeline.json`.
+
+    Args:
+        folder: Where it lies.
+        overrides: Role to other files than it names, without suffix; relative ones start at `folder`. So a
+            distilled flow of the same layout takes the place of a published one.
 
     Raises:
         WeightsError: It is missing or lacks a part.
@@ -57,7 +66,7 @@ def read_pipeline(folder: Path) -> PublishedPipeline:
     try:
         normalization = args["slat_normalization"]
         return PublishedPipeline(
-            modules={role: folder / path for role, path in args["models"].items()},
+            modules={role: folder / path for role, path in {**args["models"], **(overrides or {})}.items()},
             structure=_sampler(args["sparse_structure_sampler"]["params"]),
             latents=_sampler(args["slat_sampler"]["params"]),
             latent_mean=tuple(normalization["mean"]),

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from models.errors import EmptyMatteError, WeightsError
 from models.matte import Isnet, IsnetConfig, MatteCutter
+from models.matte.networks.isnet import IsnetNetwork
 
 SMALL = IsnetConfig.narrow(width_divisor=16, input_size=64)
 
@@ -51,7 +52,7 @@ def test_every_side_trains_every_parameter() -> None:
 
 def test_images_of_any_size_get_their_own_alpha_and_empty_ones_an_error() -> None:
     bright, dark = np.full((40, 80, 3), 250, np.uint8), np.zeros((64, 64, 3), np.uint8)
-    first, empty, last = MatteCutter(CentreMatte(SMALL)).cut_out([bright, dark, bright[:20]])
+    first, empty, last = MatteCutter(IsnetNetwork(CentreMatte(SMALL))).cut_out([bright, dark, bright[:20]])
     assert isinstance(empty, EmptyMatteError)
     assert isinstance(first, np.ndarray)
     assert isinstance(last, np.ndarray)
@@ -69,7 +70,9 @@ def test_a_saved_folder_loads_strictly(half: bool, tmp_path: Path) -> None:
     }
     (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(SMALL)))
     save_file(state, tmp_path / "isnet.safetensors")
-    loaded = MatteCutter.load(tmp_path, device="cpu").isnet
+    network = MatteCutter.load(tmp_path, device="cpu").network
+    assert isinstance(network, IsnetNetwork)
+    loaded = network.isnet
     assert loaded.config.input_size == 64
     torch.testing.assert_close(loaded.state_dict(), isnet.state_dict(), rtol=1e-3, atol=1e-4)
     del state["side1.weight"]

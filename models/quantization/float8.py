@@ -1,0 +1,94 @@
+"""fp8 (e4m3) weights with one scale per output row.
+
+    W[o, :] = s[o] * q[o, :],   s[o] = max |W[o, :]| / 448
+
+`Float8Linear` multiplies in fp8 too where the card has fp8 matrix units (compute capability 8.9 and up): each
+row of the input gets a scale of its own at run time, and the product is scaled back by both. Elsewhere, and
+for a handful of rows, the weight is widened before the product; `Float8WeightOnlyLinear` always does that.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.quantization.linear import QuantizedLinear
+
+FLOAT8 = torch.float8_e4m3fn
+FLOAT8_MAX = torch.finfo(FLOAT8).max
+MIN_MAGNITUDE = 1e-12
+MIN_ROWS = 17  # below, widening the weight is as cheap, and small products have odd alignment rules
+ALIGNMENT = 16  # of both sides of the weight, wanted by the fp8 product
+MIN_CAPABILITY = (8, 9)
+
+
+def quantize_rows(x: Float[Tensor, "rows columns"]) -> tuple[Tensor, Float[Tensor, "rows 1"]]:
+    """Codes in fp8 and the fp32 scale of each row."""
+    magnitude = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(MIN_MAGNITUDE)
+    scale = magnitude / FLOAT8_MAX
+    codes = (x.float() / scale).clamp_(-FLOAT8_MAX, FLOAT8_MAX).to(FLOAT8)
+    return codes, scale
+
+
+def quantized_product(
+    x: Float[Tensor, "rows in"], codes: Tensor, scale: Float[Tensor, "out 1"], bias: Tensor | None
+) -> Float[Tensor, "rows out"]:
+    """The reference of the fp8 product: both factors quantised by row, the sum in fp32."""
+    x_codes, x_scale = quantize_rows(x)
+    product = (x_codes.float() @ codes.float().T) * x_scale * scale.T
+    return (product if bias is None else product + bias.float()).to(x.dtype)
+
+
+class Float8WeightOnlyLinear(QuantizedLinear):
+    """Widens the weight before each product; the sum is that of the input's precision."""
+
+    codes: Tensor
+    scale: Tensor
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        super().__init__(weight)
+        codes, scale = quantize_rows(weight)
+        self.register_buffer("codes", codes)
+        self.register_buffer("scale", scale)
+
+    def dequantized(self, dtype: torch.dtype) -> Float[Tensor, "out in"]:
+        return (self.codes.float() * self.scale).to(dtype)
+
+    def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
+        scaled = F.linear(x, self.codes.to(x.dtype)) * self.scale[:, 0].to(x.dtype)
+        return scaled if self.bias is None else scaled + self.bias
+
+
+class Float8Linear(Float8WeightOnlyLinear):
+    """Multiplies in fp8 where the card can."""
+
+    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
+        super().__init__(weight)
+        self._in_float8 = multiplies_in_float8(weight)
+
+    def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
+        rows = x.reshape(-1, self.in_features)
+        if not self._in_float8 or len(rows) < MIN_ROWS:
+            return super().forward(x)
+        codes, scale = quantize_rows(rows)
+        product: Tensor = torch._scaled_mm(
+            codes,
+            self.codes.T,
+            scale_a=scale,
+            scale_b=self.scale.T,
+            bias=self.bias,
+            out_dtype=x.dtype,
+            use_fast_accum=True,
+        )
+        return product.reshape(*x.shape[:-1], self.out_features)
+
+
+def multiplies_in_float8(weight: Float[Tensor, "out in"]) -> bool:
+    """Whether the weight's device and shape suit the fp8 product."""
+    aligned = all(side % ALIGNMENT == 0 for side in weight.shape)
+    return (
+        aligned
+        and weight.device.type == "cuda"
+        and weight.dtype == torch.bfloat16
+        and torch.cuda.get_device_capability(weight.device) >= MIN_CAPABILITY
+    )

@@ -1,0 +1,32 @@
+"""The schemes by the names that the configuration uses."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from models.quantization.float8 import Float8Linear, Float8WeightOnlyLinear
+from models.quantization.int8 import Int8Linear
+from models.quantization.linear import QuantizedLinear
+from models.quantization.nf4 import Nf4Linear
+
+Scheme = Callable[[Tensor], QuantizedLinear]  # from a floating weight [out, in]
+
+SCHEMES: Mapping[str, Scheme] = {
+    "fp8": Float8Linear,
+    "fp8_weight_only": Float8WeightOnlyLinear,
+    "int8": Int8Linear,
+    "nf4": Nf4Linear,
+}
+
+
+def scheme_named(name: str) -> Scheme | None:
+    """The scheme, None for `none`.
+
+    Raises:
+        ValueError: There is no such scheme.
+    """
+    if name == "none":
+        return None
+    if name not in SCHEMES:
+        raise ValueError(f"no quantisation {name!r}; there are none, {', '.join(SCHEMES)}")
+    return SCHEMES[name]

@@ -1,0 +1,41 @@
+"""Keeping networks on the card only while they work.
+
+The weights rest in pinned host memory and are copied to the card for the length of a `with` block. They are
+frozen, so nothing is copied back. The card's memory goes back to torch's allocator, where the next network
+finds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class HostResident:
+    """Networks whose weights rest in host memory."""
+
+    def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
+        """Moves the weights of `modules` to the host; without a card to leave they stay where they are."""
+        self._device = device
+        self._resting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
+        if device.type != "cuda":
+            return
+        for module in modules:
+            tensors = [*module.parameters(), *module.buffers()]
+            self._resting[module] = [(tensor, tensor.data.cpu().pin_memory()) for tensor in tensors]
+            self._rest(module)
+
+    @contextmanager
+    def on_device(self, module: nn.Module) -> Iterator[None]:
+        """The module's weights are on the device inside the block."""
+        for tensor, host in self._resting.get(module, []):
+            tensor.data = host.to(self._device, non_blocking=True)
+        try:
+            yield
+        finally:
+            self._rest(module)
+
+    def _rest(self, module: nn.Module) -> None:
+        for tensor, host in self._resting.get(module, []):
+            tensor.data = host
