@@ -41,7 +41,7 @@ class FluxFamilyConfig:
     head_dim: int = 64
     rope_axes: tuple[int, int, int] = (8, 28, 28)
     double_blocks: int = 1
-    single_blocks: int = 4
+    single_blocks: int = 3
     clip_width: int = 96
     clip_layers: int = 2
     t5_width: int = 128

@@ -29,6 +29,7 @@ from training.loop import Average, TimedLoop, clip_and_step, load_matching, save
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
 from training.photos import conditioning_images
+from training.shipped import load_checkpoint, load_image_encoder
 from training.splat_vae import RESOLUTION, SplatEncoder, object_voxels
 from training.structure_vae import StructureEncoder
 from training.voxels import occupancy
@@ -38,6 +39,7 @@ M = TypeVar("M", bound=nn.Module)
 IMAGE_SIZE = 224
 SIGMA_MIN = 1e-5
 DROP_CONDITION = 0.1
+STRUCTURE_DRAWS = 3
 PURE_NOISE_SHARE = 0.15
 NEAR_NOISE_SHARE = 0.25
 NEAR_NOISE = 0.88
@@ -164,9 +166,10 @@ class ImageTo3DTrainer:
         return mean.float()
 
     def _structure_loss(self, rows: Tensor, cond: Tensor) -> Tensor:
-        clean = self._structure_latents(rows)
+        clean = self._structure_latents(rows).repeat(STRUCTURE_DRAWS, 1, 1, 1, 1)
+        cond = cond.repeat(STRUCTURE_DRAWS, 1, 1)
         noise = torch.randn_like(clean)
-        t = random_times(len(rows), self.device)
+        t = random_times(len(clean), self.device)
         noisy = mix(clean, noise, t[:, None, None, None, None])
         with torch.autocast(self.device, torch.bfloat16):
             velocity = self.structure_flow(noisy, 1000 * t, cond)
@@ -219,11 +222,12 @@ def train(
     batch: int,
     max_steps: int | None,
     lr: float,
-    resume: Path | None,
+    start_from: Path | None,
 ) -> None:
-    if resume is not None:
-        for name, module in trainer.modules.items():
-            load_matching(module, resume / f"{name}.safetensors")
+    if start_from is not None:
+        load_image_encoder(trainer.image_encoder, start_from)
+        load_checkpoint(trainer.structure_flow, start_from, "structure_flow")
+        load_checkpoint(trainer.latent_flow, start_from, "latent_flow")
     parameters = [p for module in trainer.modules.values() for p in module.parameters()]
     optimizer = torch.optim.AdamW(
         parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda"
@@ -258,7 +262,7 @@ def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=20, batch=64)
     parser.add_argument("--autoencoders", type=Path, required=True)
     parser.add_argument("--lr", type=float, default=6e-4)
-    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--start-from", type=Path, help="exported folder whose flows and encoder train on")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     while not (arguments.autoencoders / "structure_encoder.safetensors").exists():
@@ -273,7 +277,7 @@ def main() -> None:
         batch=arguments.batch,
         max_steps=arguments.max_steps,
         lr=arguments.lr,
-        resume=arguments.resume,
+        start_from=arguments.start_from,
     )
 
 

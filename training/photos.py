@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from training.objects.renders import ObjectRenderer, orbit_views
 from training.pictures import BACKDROP
 
-YAW_DEGREES = (2.0, 62.0)
-ELEVATION_DEGREES = (5.0, 34.0)
+YAW_DEGREES = (10.0, 55.0)
+ELEVATION_DEGREES = (7.0, 30.0)
 CROP_MARGIN = 1.2
 MATTE_THRESHOLD = 0.8
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -24,6 +24,7 @@ from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, Views, orbit_views, render_gaussians
+from training.shipped import load_checkpoint
 from training.voxels import NUM_VOXEL_FEATURES, voxel_statistics
 
 logger = logging.getLogger(__name__)
@@ -89,12 +90,24 @@ def random_views(batch: int, views: int, size: int, device: str) -> Views:
     )
 
 
-def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int | None, device: str) -> None:
+def train(
+    data: Path,
+    out: Path,
+    minutes: float,
+    *,
+    batch: int,
+    max_steps: int | None,
+    device: str,
+    start_from: Path | None = None,
+) -> None:
+    """Train both halves; with `start_from`, the encoder alone, for the exported decoder."""
     renderer = ObjectRenderer(load_geometries(data, device))
     encoder, decoder = SplatEncoder().to(device), GaussianDecoder(DECODER).to(device)
     nn.init.zeros_(decoder.out_layer.bias)
     decoder.out_layer.weight.data.mul_(0.1)
-    parameters = [*encoder.parameters(), *decoder.parameters()]
+    if start_from is not None:
+        load_checkpoint(decoder.requires_grad_(False), start_from, "splat_decoder")
+    parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     average = Average({"encoder": encoder, "decoder": decoder}, decay=0.995)
     loop = TimedLoop("splat_vae", minutes, optimizer, max_steps=max_steps)
@@ -164,6 +177,7 @@ def shape_penalty(splats: list[Gaussians]) -> Tensor:
 
 def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=5, batch=12)
+    parser.add_argument("--start-from", type=Path, help="exported folder: keep its decoder, fit an encoder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(
@@ -173,6 +187,7 @@ def main() -> None:
         batch=arguments.batch,
         max_steps=arguments.max_steps,
         device=arguments.device,
+        start_from=arguments.start_from,
     )
 
 

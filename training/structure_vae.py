@@ -18,6 +18,7 @@ from models.structure.decoder import StructureDecoder, StructureDecoderConfig
 from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
+from training.shipped import load_checkpoint
 from training.voxels import occupancy
 
 logger = logging.getLogger(__name__)
@@ -77,13 +78,19 @@ def train(
     max_steps: int | None,
     device: str,
     resume: Path | None = None,
+    start_from: Path | None = None,
 ) -> None:
-    """Train both halves; with `resume`, the decoder alone, on the poses that exist and on inexact latents."""
+    """Train both halves; with `resume`, the decoder alone, on the poses that exist and on inexact latents;
+    with `start_from`, the encoder alone, for the exported decoder.
+    """
+    whole = resume is None and start_from is None
     geometries = load_geometries(data, device)
     encoder, decoder = StructureEncoder().to(device), StructureDecoder(DECODER).to(device)
     if resume is not None:
         load_matching(encoder.requires_grad_(False), resume / "structure_encoder.safetensors")
         load_matching(decoder, resume / "structure_decoder.safetensors")
+    if start_from is not None:
+        load_checkpoint(decoder.requires_grad_(False), start_from, "structure_decoder")
     parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     average = Average({"encoder": encoder, "decoder": decoder}, decay=0.995)
@@ -91,9 +98,7 @@ def train(
     for step in loop:
         rows = torch.randint(0, len(geometries), (batch,), device=device)
         positions = geometries.positions[rows]
-        grid = occupancy(
-            augmented(positions) if step % 2 and resume is None else positions.float(), RESOLUTION
-        )
+        grid = occupancy(augmented(positions) if step % 2 and whole else positions.float(), RESOLUTION)
         with torch.autocast(device, torch.bfloat16):
             mean, log_variance = encoder(grid)
             deviation = (0.5 * log_variance).exp() if resume is None else LATENT_ERROR
@@ -113,7 +118,7 @@ def train(
     rows = torch.randint(0, len(geometries), (64,), device=device)
     with torch.no_grad():
         grid = occupancy(geometries.positions[rows].float(), RESOLUTION)
-        if resume is None:
+        if whole:
             unit_deviation(
                 encoder, decoder, float(torch.cat([encoder(part)[0] for part in grid.split(8)]).std())
             )
@@ -146,6 +151,7 @@ def main() -> None:
     parser.add_argument(
         "--resume", type=Path, help="folder with both halves: train the decoder on, keep the encoder"
     )
+    parser.add_argument("--start-from", type=Path, help="exported folder: keep its decoder, fit an encoder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(
@@ -156,6 +162,7 @@ def main() -> None:
         max_steps=arguments.max_steps,
         device=arguments.device,
         resume=arguments.resume,
+        start_from=arguments.start_from,
     )
 
 

@@ -12,6 +12,7 @@ layout), vae.png and samples_*.png; the folder itself is in `--work`.
 import argparse
 import json
 import logging
+import shutil
 import tarfile
 import time
 from dataclasses import dataclass
@@ -293,11 +294,10 @@ def load_weights(family: FluxFamily, folder: Path) -> None:
 
 
 def unpack_into(source: Path, folder: Path) -> None:
-    """Puts an exported folder or archive into the work folder."""
+    """Copies an exported folder or archive into the work folder."""
     if source.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
         if source.resolve() != folder.resolve():
-            folder.symlink_to(source.resolve(), target_is_directory=True)
+            shutil.copytree(source, folder, dirs_exist_ok=True)
         return
     with tarfile.open(source) as tar:
         tar.extractall(folder.parent, filter="data")
