@@ -1,0 +1,26 @@
+"""Gaussian decoder: latents to splats, the windows of a new grid included."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.floors import decoder_flops
+from benchmarks.measure import Call
+from models.sparse import SparseTensor
+
+
+def cases(lab: Lab) -> Iterator[Case]:
+    windows = lab.grid().windows(8, 0).counts
+    mean_window = sum(n * n for n in windows) / sum(windows)
+    flops = decoder_flops(lab.voxels, mean_window)
+    yield Case(name="splats, new grid", build=partial(_decode, lab), flops=flops)
+
+
+def _decode(lab: Lab) -> Call:
+    feats = lab.noise(lab.voxels, 8)
+    return lambda: lab.image_to_3d.decode_gaussians(SparseTensor(grid=lab.grid(), feats=feats))
+
+
+if __name__ == "__main__":
+    sys.exit(run_stages(["gaussian_decoder"]) > 0)

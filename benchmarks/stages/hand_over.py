@@ -1,0 +1,65 @@
+"""Passing a PLY file through memory: the runner writes it, validation reads it, the gateway reads it."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.measure import Call
+from export.ply import read_ply, write_ply
+from models.gaussians.cleanup import clean_up
+from runners.handover import SHARED_MEMORY, fill
+
+
+def cases(lab: Lab) -> Iterator[Case]:
+    from benchmarks.stages.clean_up import decoded
+
+    splats = clean_up(decoded(lab))
+    data = write_ply(splats)
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        file = Path(folder, "object.ply")
+        file.write_bytes(data)
+        yield Case(name="write bytes to shared memory", build=lambda: partial(fill, str(file), data))
+        yield Case(name="gateway reads the file", build=lambda: file.read_bytes)
+        yield Case(
+            name="validation reads the splats",
+            build=lambda: lambda: read_ply(file.read_bytes()).to(lab.device),
+        )
+        if lab.device.type == "cuda":
+            yield from _transfers(lab, len(data) // 4, file)
+
+
+def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
+    on_card = torch.randn(floats, device=lab.device)
+    pinned = torch.empty(floats, pin_memory=True)
+
+    def mapped() -> Call:
+        def run() -> None:
+            with file.open("r+b") as handle:
+                handle.truncate(4 * floats)
+            torch.from_file(str(file), shared=True, size=floats).copy_(on_card)
+
+        return run
+
+    def upload() -> Call:
+        return lambda: torch.from_file(str(file), shared=True, size=floats).to(lab.device)
+
+    def staged() -> Call:
+        def run() -> None:
+            pinned.copy_(on_card)
+            fill(str(file), memoryview(pinned.numpy()).cast("B"))  # type: ignore[arg-type]
+
+        return run
+
+    yield Case(name="card to pinned memory", build=lambda: lambda: pinned.copy_(on_card))
+    yield Case(name="card to pinned memory to file", build=staged)
+    yield Case(name="card to the mapped file", build=mapped)
+    yield Case(name="mapped file to card", build=upload)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stages(["hand_over"]) > 0)

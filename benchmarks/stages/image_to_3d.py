@@ -1,0 +1,38 @@
+"""A cut-out image to the PLY file's bytes: everything that the 3D runner does for one request."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.bench import LATENTS, STRUCTURE, Case, Lab, run_stages
+from benchmarks.measure import Call
+from benchmarks.stages.image_encoder import cutout
+from export.ply import write_ply
+from models.errors import MinerError
+from models.gaussians.cleanup import clean_up
+from models.gaussians.gaussians import Gaussians
+
+
+def cases(lab: Lab) -> Iterator[Case]:
+    yield Case(name="image to PLY, 12 + 12 steps", build=partial(_generate, lab, 1), runs=8)
+
+
+def _generate(lab: Lab, images: int) -> Call:
+    pixels = [cutout()] * images
+
+    def run() -> list[bytes]:
+        made = lab.image_to_3d.generate(pixels, range(images), structure=STRUCTURE, latents=LATENTS)
+        return [write_ply(clean_up(_splats(item))) for item in made]
+
+    return run
+
+
+def _splats(item: object) -> Gaussians:
+    if isinstance(item, MinerError):
+        raise item
+    assert isinstance(item, Gaussians)
+    return item
+
+
+if __name__ == "__main__":
+    sys.exit(run_stages(["image_to_3d"]) > 0)

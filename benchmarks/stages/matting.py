@@ -1,0 +1,29 @@
+"""Matting: an RGB image on the host to RGBA on the host, ISNet at 1024 px."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.measure import Call
+
+FLOPS = 0.3e12
+
+
+def cases(lab: Lab) -> Iterator[Case]:
+    for images in (1, 4):
+        yield Case(name=f"cut out, batch {images}", build=partial(_cut, lab, images), flops=images * FLOPS)
+
+
+def _cut(lab: Lab, images: int) -> Call:
+    from models.matte import MatteCutter
+
+    cutter = MatteCutter.load(lab.weights / "matte", device=lab.device, dtype=lab.half)
+    pixels = [np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)] * images
+    return lambda: cutter.cut_out(pixels)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stages(["matting"]) > 0)

@@ -1,0 +1,28 @@
+"""Structure decoder: 16^3 latents to 64^3 logits and the list of occupied voxels."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.measure import Call
+
+FLOPS = 0.85e12
+
+
+def cases(lab: Lab) -> Iterator[Case]:
+    for objects in (1, 4):
+        yield Case(
+            name=f"logits and voxels, batch {objects}",
+            build=partial(_decode, lab, objects),
+            flops=objects * FLOPS,
+        )
+
+
+def _decode(lab: Lab, objects: int) -> Call:
+    z = lab.noise(objects, 8, 16, 16, 16)
+    return lambda: lab.image_to_3d.stages.decode_structure(z)
+
+
+if __name__ == "__main__":
+    sys.exit(run_stages(["structure_decoder"]) > 0)
