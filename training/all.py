@@ -1,7 +1,7 @@
 """Trains the whole embedded family on one GPU: python -m training.all --work DIR --minutes 26.
 
     dataset -> structure_vae -> image_to_3d                (which takes the splat encoder when it is there)
-            -> splat_vae -> structure_vae's decoder again -> judge
+            -> splat_vae -> mesh_decoder -> structure_vae's decoder again -> judge
             -> text_to_image
             -> clip -> matte
 
@@ -45,6 +45,7 @@ def lanes(work: Path) -> list[list[Job]]:
         ],
         [
             Job(module="splat_vae", share=0.45, arguments=own),
+            Job(module="mesh_decoder", share=0.14, arguments=(*own, "--autoencoders", trained)),
             Job(module="structure_vae", share=0.28, arguments=(*own, "--resume", trained)),
             Job(module="judge", share=0.12, arguments=own),
         ],

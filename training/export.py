@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from models.gaussians.decoder import GaussianDecoder
 from models.latents.flow import LatentFlow
+from models.mesh.decoder import MeshDecoder
 from models.structure.decoder import StructureDecoder
 from models.structure.flow import StructureFlow
-from training import image_to_3d, splat_vae, structure_vae
+from training import image_to_3d, mesh_decoder, splat_vae, structure_vae
 
 logger = logging.getLogger(__name__)
 STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
@@ -41,6 +42,7 @@ CHECKPOINTS = {
     "slat_flow_model": ("slat_flow_img_dit_xs_64l8p2_fp16", "latent_flow"),
     "slat_decoder_gs": ("slat_dec_gs_swin8_xs_64l8gs8_fp16", "splat_decoder"),
 }
+MESH_ROLE, MESH_CHECKPOINT = "slat_decoder_mesh", "slat_dec_mesh_swin8_xs_64l8m256c_fp16"
 
 
 def export_image_to_3d(trained: Path, folder: Path) -> None:
@@ -71,6 +73,21 @@ def export_image_to_3d(trained: Path, folder: Path) -> None:
         write_json(ckpts / f"{name}.json", {"name": class_name, "args": {**arguments, "use_fp16": True}})
     write_json(folder / "pipeline.json", pipeline(json.loads((trained / "normalization.json").read_text())))
     export_image_encoder(load_file(trained / "image_encoder.safetensors"), folder / "image_cond_model")
+
+
+def export_mesh(trained: Path, folder: Path) -> None:
+    """Adds the mesh decoder to an exported family, whose latents it was trained on."""
+    trunk = asdict(mesh_decoder.DECODER.trunk)
+    trunk.pop("qk_rms_norm")
+    representation = {"use_color": mesh_decoder.DECODER.use_color}
+    arguments = {**trunk, "use_fp16": True, "representation_config": representation}
+    path = folder / "ckpts" / MESH_CHECKPOINT
+    state = load_file(trained / "mesh_decoder.safetensors")
+    save_half(MeshDecoder(mesh_decoder.DECODER), state, path.with_suffix(".safetensors"))
+    write_json(path.with_suffix(".json"), {"name": "SLatMeshDecoder", "args": arguments})
+    description = json.loads((folder / "pipeline.json").read_text())
+    description["args"]["models"][MESH_ROLE] = f"ckpts/{MESH_CHECKPOINT}"
+    write_json(folder / "pipeline.json", description)
 
 
 def export_image_encoder(state: Mapping[str, Tensor], folder: Path) -> None:
@@ -167,13 +184,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trained", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", choices=("image_to_3d", "matte", "text_to_image", "validation"))
+    parser.add_argument("--only", choices=("image_to_3d", "matte", "mesh", "text_to_image", "validation"))
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     trained: Path = arguments.trained
     with torch.no_grad():
         if arguments.only in (None, "image_to_3d"):
             export_image_to_3d(trained, arguments.out / "image_to_3d")
+        if arguments.only in (None, "mesh"):
+            export_mesh(trained, arguments.out / "image_to_3d")
     if arguments.only in (None, "matte"):
         shutil.copytree(trained / "matte", arguments.out / "matte", dirs_exist_ok=True)
     for folder in ("text_to_image", "validation"):

@@ -5,6 +5,8 @@
 The skip connection is pointwise, so it runs before its subdivision, on an eighth of the rows.
 """
 
+import math
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,12 +19,15 @@ NUM_GROUPS = 32
 
 
 class UpsampleBlock(nn.Module):
-    """Doubles the resolution. Numbers in names are the published ones, activations count."""
+    """Doubles the resolution. Numbers in names are the published ones, activations count.
+
+    Widths that 32 does not divide, which no published model has, are normalised in fewer groups.
+    """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        norm_in = ObjectGroupNorm(NUM_GROUPS, in_channels)
-        norm_out = ObjectGroupNorm(NUM_GROUPS, out_channels)
+        norm_in = ObjectGroupNorm(math.gcd(NUM_GROUPS, in_channels), in_channels)
+        norm_out = ObjectGroupNorm(math.gcd(NUM_GROUPS, out_channels), out_channels)
         conv_in = SubmanifoldConvolution(in_channels, out_channels)
         conv_out = SubmanifoldConvolution(out_channels, out_channels)
         self.act_layers = nn.ModuleDict({"0": norm_in})
