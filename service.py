@@ -7,7 +7,7 @@ all.
 import asyncio
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import bentoml
 from pydantic import Field
@@ -18,20 +18,19 @@ from gateway.middleware import ContractMiddleware
 from gateway.parameters import MAX_PROMPT_LENGTH, MAX_SEED, MAX_VIDEO_SIZE, MIN_VIDEO_SIZE, RANDOM_SEED
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import create_probes, describe
+from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from runners.configuration import load_configuration
+from runners.configuration.schema import StageName
 from runners.handover import Handover, handover_root
-from runners.image_to_3d import ImageTo3DRunner
-from runners.matting import MattingRunner
 from runners.options import gateway_service
 from runners.process import show_own_logs
-from runners.text_to_image import TextToImageRunner
-from runners.validation import ValidationRunner
-from runners.video import VideoRunner
+from runners.shared import method_of, runner_of
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.gateway
+PROBES = create_probes(CONFIGURATION)
 
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
@@ -44,29 +43,35 @@ Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
 logger = logging.getLogger(__name__)
 
 
-@bentoml.asgi_app(create_probes(CONFIGURATION))
+@bentoml.asgi_app(PROBES)
 @bentoml.service(name="fast_3d_miner", **gateway_service(CONFIGURATION))
 class Miner:
     """Text to 3D for the Three-Gen subnet."""
 
-    text_to_image = bentoml.depends(TextToImageRunner)
-    matting = bentoml.depends(MattingRunner)
-    image_to_3d = bentoml.depends(ImageTo3DRunner)
-    validation = bentoml.depends(ValidationRunner)
-    video = bentoml.depends(VideoRunner)
+    text_to_image = bentoml.depends(runner_of(CONFIGURATION, "text_to_image"))
+    matting = bentoml.depends(runner_of(CONFIGURATION, "matting"))
+    image_to_3d = bentoml.depends(runner_of(CONFIGURATION, "image_to_3d"))
+    validation = bentoml.depends(runner_of(CONFIGURATION, "validation"))
+    video = bentoml.depends(runner_of(CONFIGURATION, "video"))
 
     def __init__(self) -> None:
         """Connects the stages."""
         show_own_logs()
         logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
-        stages = {name: self._stage(name) for name in Stages.__slots__}
+        stages = {name: self._stage(name) for name in get_args(StageName)}
         self._pipeline = Pipeline(Stages(**stages), max_retries=CONFIGURATION.validation.max_retries)
         self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
+        PROBES.state.report = self._readiness.report
         self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
 
-    def _stage(self, name: str) -> Stage[Any, Any]:
-        return Stage(name, getattr(self, name), concurrency=getattr(CONFIGURATION.services, name).concurrency)
+    def _stage(self, name: StageName) -> Stage[Any, Any]:
+        return Stage(
+            name,
+            getattr(self, name),
+            concurrency=getattr(CONFIGURATION.services, name).concurrency,
+            method=method_of(CONFIGURATION, name),
+        )
 
     @bentoml.on_startup
     async def start_watching(self) -> None:
@@ -110,3 +115,5 @@ class Miner:
 
 
 Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]
+if CONFIGURATION.random_weights:
+    Miner.add_asgi_middleware(RandomWeightsHeader)  # type: ignore[attr-defined]

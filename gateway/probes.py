@@ -18,19 +18,21 @@ def describe(configuration: Configuration) -> dict[str, str]:
         "profile": configuration.profile,
         "profile_reason": configuration.profile_reason,
         "device": configuration.device,
-        "weights": Path(configuration.weights).name,
+        "weights": "RANDOM" if configuration.random_weights else Path(configuration.weights).name,
         "frame": configuration.frame,
     }
 
 
 def create_probes(configuration: Configuration) -> Starlette:
-    """The app to mount beside BentoML's routes."""
+    """The app to mount beside BentoML's routes; `state.report` gives what /version says of the start."""
 
     async def health(_: Request) -> JSONResponse:
         """The gateway answers; whether the models are ready is `/readyz`."""
         return JSONResponse({"status": "healthy"})
 
     async def version(_: Request) -> JSONResponse:
-        return JSONResponse(describe(configuration))
+        return JSONResponse(describe(configuration) | app.state.report())
 
-    return Starlette(routes=[Route("/health", health), Route("/version", version)])
+    app = Starlette(routes=[Route("/health", health), Route("/version", version)])
+    app.state.report = dict
+    return app

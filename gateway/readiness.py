@@ -7,16 +7,19 @@ rehearsal runs through all stages. Answers come from memory, so a probe never wa
 
 import asyncio
 import logging
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import psutil
 
 from gateway.pipeline import Pipeline
 from gateway.stages import Stage
 from runners.handover import Handover
-from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, VideoJob
+from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, Status, VideoJob
 
 STATUS_SECONDS = 2.0
 PERIOD_SECONDS = 0.5
@@ -44,7 +47,16 @@ class Readiness:
         self._pipeline = pipeline
         self._handover = handover
         self._processes: dict[str, set[int]] = {stage.name: set() for stage in stages}
+        self._statuses: dict[str, Status] = {}
+        self._seconds_to_ready: float | None = None
         self.is_ready = False
+
+    def report(self) -> dict[str, Any]:
+        """How long the start took, and what each process said of itself when it was last asked."""
+        processes = {status.process: status.model_dump(mode="json") for status in self._statuses.values()}
+        for name, status in self._statuses.items():
+            processes[status.process].setdefault("stages", []).append(name)
+        return {"seconds_to_ready": self._seconds_to_ready, "processes": list(processes.values())}
 
     async def watch(self) -> None:
         """Runs until cancelled."""
@@ -66,10 +78,13 @@ class Readiness:
             if not processes and self.is_ready:
                 logger.warning("%s has no process", stage.name)
                 self.is_ready = False
-            process = await _ask(stage)
-            if process is not None and process not in processes:
+            status = await _ask(stage)
+            if status is None:
+                continue
+            self._statuses[stage.name] = status
+            if status.process not in processes:
                 await warm_batcher(stage)
-                processes.add(process)
+                processes.add(status.process)
                 fresh = True
         if not all(self._processes.values()):
             self.is_ready = False
@@ -79,8 +94,10 @@ class Readiness:
     async def _rehearse(self) -> None:
         with self._handover.reserve() as ply:
             await self._pipeline.rehearse(REHEARSAL_PROMPT, Path(ply))
+        if self._seconds_to_ready is None:
+            self._seconds_to_ready = round(time.time() - start_time(), 1)
         if not self.is_ready:
-            logger.info("every runner is warm")
+            logger.info("every runner is warm, %.1f s after the start", time.time() - start_time())
         self.is_ready = True
 
     def _forget_all(self) -> None:
@@ -89,10 +106,10 @@ class Readiness:
             processes.clear()
 
 
-async def _ask(stage: Stage[Any, Any]) -> int | None:
-    """The runner's process; None while it is busy, loading or gone."""
+async def _ask(stage: Stage[Any, Any]) -> Status | None:
+    """What the runner says of itself; None while it is busy, loading or gone."""
     try:
-        return (await asyncio.wait_for(stage.status(), STATUS_SECONDS)).process
+        return await asyncio.wait_for(stage.status(), STATUS_SECONDS)
     except Exception as error:  # a client has many ways to say that nobody answers
         logger.debug("%s does not answer: %r", stage.name, error)
         return None
@@ -102,6 +119,13 @@ async def warm_batcher(stage: Stage[Any, Any]) -> None:
     """Sends the no-ops that train the batcher."""
     for size in NOOP_BURSTS:
         await asyncio.gather(*(stage.call(NOOPS[stage.name]) for _ in range(size)))
+
+
+def start_time() -> float:
+    """When the service was started, in seconds since 1970: its first process is this one's parent."""
+    in_server = bentoml.server_context.worker_index is not None
+    created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
+    return created
 
 
 def is_alive(process: int) -> bool:

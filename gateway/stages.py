@@ -62,16 +62,18 @@ class Stopwatch:
 class Stage(Generic[J, R]):
     """One runner as seen from the gateway."""
 
-    def __init__(self, name: str, runner: Any, *, concurrency: int) -> None:
+    def __init__(self, name: str, runner: Any, *, concurrency: int, method: str = "generate") -> None:
         """Wraps a dependency.
 
         Args:
             name: In `Server-Timing` and messages.
             runner: What `bentoml.depends` gives.
             concurrency: Jobs in flight at most; more would only make its batcher hold lone requests back.
+            method: The runner's batched method for this stage.
         """
         self.name = name
         self._runner = runner
+        self._method = method
         self._slots = asyncio.Semaphore(concurrency)
 
     async def run(self, job: J, watch: Stopwatch) -> R:
@@ -93,12 +95,12 @@ class Stage(Generic[J, R]):
         """The runner's answer, failure or not."""
         started = time.perf_counter()
         try:
-            results: list[R] = await self._runner.to_async.generate([job])
+            results: list[R] = await getattr(self._runner.to_async, self._method)([job])
         except aiohttp.ServerDisconnectedError:
             # At once: a connection that idled until the runner closed it. Later: the runner died at work.
             if time.perf_counter() - started > STALE_CONNECTION_SECONDS:
                 raise
-            results = await self._runner.to_async.generate([job])
+            results = await getattr(self._runner.to_async, self._method)([job])
         assert len(results) == 1, f"{self.name} answered {len(results)} results for one job"
         return results[0]
 

@@ -15,6 +15,7 @@ from runners.handover import AbandonedError, fill
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
+from runners.weights import stage_weights
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
@@ -37,15 +38,19 @@ class ImageTo3DRunner(ModelProcess):
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
         settings = CONFIGURATION.image_to_3d
-        self.device = CONFIGURATION.device
         self._clean_up, self._write_ply = clean_up, write_ply
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
-        self._model = ImageTo3D.load(
-            Path(CONFIGURATION.weights) / "image_to_3d",
-            device=torch.device(self.device),
-            dtype=getattr(torch, settings.precision),
-        )
+        with self.loading("image_to_3d", CONFIGURATION.device):
+            self._model = ImageTo3D.load(
+                stage_weights(CONFIGURATION, "image_to_3d"),
+                device=torch.device(self.device),
+                dtype=getattr(torch, settings.precision),
+                encoder_dtype=getattr(torch, settings.encoder_precision),
+                overrides=settings.weights.overrides,
+                small=settings.small_model,
+                max_voxels=settings.max_voxels,
+            )
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[SplatJob]) -> list[SplatResult]:

@@ -1,7 +1,6 @@
 """Image to cut-out object, in a process of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import bentoml
 
@@ -10,6 +9,7 @@ from runners.configuration import load_configuration
 from runners.messages import MatteJob, MatteResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
+from runners.weights import stage_weights
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.matting
@@ -26,10 +26,13 @@ class MattingRunner(ModelProcess):
 
         from models.matte import MatteCutter
 
-        self.device = CONFIGURATION.device
-        self._model = MatteCutter.load(
-            Path(CONFIGURATION.weights) / "matte", device=torch.device(self.device)
-        )
+        with self.loading("matting", CONFIGURATION.device):
+            self._model = MatteCutter.load(
+                stage_weights(CONFIGURATION, "matting"),
+                device=torch.device(self.device),
+                dtype=getattr(torch, CONFIGURATION.matting.precision),
+                network=CONFIGURATION.matting.network,
+            )
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[MatteJob]) -> list[MatteResult]:

@@ -142,8 +142,28 @@ class VideoResult(Result):
     mp4: bytes = b""
 
 
+class CardMemory(Message):
+    """Bytes of the card that one process's allocator holds, now and at most; its context comes on top."""
+
+    allocated: int
+    reserved: int
+    peak_allocated: int
+    peak_reserved: int
+
+
 class Status(Message):
-    """Which process answers, and what it holds."""
+    """Which process answers, and what it holds.
+
+    Attributes:
+        process: Its number.
+        device: cpu or cuda.
+        weights: Bytes of the card that each stage's weights take.
+        load_seconds: What loading them took.
+        memory: Of the whole process; None without a card.
+    """
 
     process: int
     device: str
+    weights: dict[str, int] = {}
+    load_seconds: dict[str, float] = {}
+    memory: CardMemory | None = None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from runners.configuration import Configuration, RunnerOptions
+from runners.configuration.schema import ServicesOptions
 
 # BentoML's client closes its shared session after 100 calls or 300 s and kills the calls in flight.
 KEEP_CONNECTIONS = {"max_requests": 10**9, "max_age": 1e9}
@@ -24,6 +25,20 @@ def runner_service(options: RunnerOptions) -> dict[str, Any]:
         "runner_probe": NO_PROBE,
         "logging": {"access": {"enabled": False}},
     }
+
+
+def shared_service(services: ServicesOptions) -> dict[str, Any]:
+    """Arguments of `@bentoml.service` for the process that several stages share.
+
+    One thread per stage: a stage that waits for its turn must not keep another's batch from queueing.
+    """
+    runners = [getattr(services, name) for name in services.shared]
+    options = runner_service(services.image_to_3d)
+    options["traffic"] = {
+        "timeout": max((runner.timeout_seconds for runner in runners), default=60),
+        "concurrency": max(1, sum(runner.concurrency for runner in runners)),
+    }
+    return {**options, "threads": max(1, len(runners))}
 
 
 def runner_batch(options: RunnerOptions) -> dict[str, Any]:

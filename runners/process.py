@@ -5,6 +5,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -12,10 +15,13 @@ import bentoml
 
 from runners.configuration import Configuration, RunnerOptions
 from runners.handover import gateway_is_gone, handover_root, own_folder
+from runners.memory import allocated_bytes, card_memory, drop_cache, limit_memory, prepare_allocator
 from runners.messages import Status
 
 DRAIN_MARGIN_SECONDS = 5.0
 MAX_THREADS = {"cpu": 8, "cuda": 4}
+
+logger = logging.getLogger(__name__)
 
 
 def num_threads(options: RunnerOptions, device: str) -> int:
@@ -40,13 +46,17 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # idle threads that spin would take the cores from other stages
-    os.nice(options.niceness)
+    os.setpriority(os.PRIO_PROCESS, 0, max(options.niceness, os.getpriority(os.PRIO_PROCESS, 0)))
+    if configuration.device == "cuda":
+        prepare_allocator()
     gateway = configuration.services.gateway
     longest = max(gateway.deadline_seconds, gateway.video_deadline_seconds)
     leave_after_gateway(own_folder(handover_root(gateway.handover_folder)), longest + DRAIN_MARGIN_SECONDS)
     import torch
 
     torch.set_num_threads(threads)
+    if configuration.device == "cuda":
+        limit_memory(configuration.services.memory_limit_gib)
     return threads
 
 
@@ -56,11 +66,12 @@ def show_own_logs() -> None:
         logging.getLogger(layer).setLevel(logging.INFO)
 
 
+@cache
 def leave_after_gateway(folder: Path, limit_seconds: float) -> None:
     """Puts SIGTERM and SIGINT off until the gateway has left, so that requests in work can end.
 
     BentoML sends SIGTERM to all processes at once; without this an idle runner is gone when a request reaches
-    it.
+    it. Several stages in one process ask for it once.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         previous = signal.getsignal(number)
@@ -95,8 +106,28 @@ class ModelProcess:
     """Base of the runners: says which process answers and on which device."""
 
     device: str = "cpu"
+    weights: Mapping[str, int] = {}
+    load_seconds: Mapping[str, float] = {}
+
+    @contextmanager
+    def loading(self, stage: str, device: str) -> Iterator[None]:
+        """Around whatever loads the models: notes what they take, and drops what only loading needed."""
+        self.device = device
+        before, started = allocated_bytes(device), time.perf_counter()
+        yield
+        drop_cache(device)
+        self.weights = {stage: allocated_bytes(device) - before}
+        self.load_seconds = {stage: round(time.perf_counter() - started, 2)}
+        gib = self.weights[stage] / 2**30
+        logger.info("%s: loaded in %.1f s, %.2f GiB on the card", stage, self.load_seconds[stage], gib)
 
     @bentoml.api
     async def status(self) -> Status:
         """Answers while the model works, because it runs on the event loop."""
-        return Status(process=os.getpid(), device=self.device)
+        return Status(
+            process=os.getpid(),
+            device=self.device,
+            weights=dict(self.weights),
+            load_seconds=dict(self.load_seconds),
+            memory=card_memory(self.device),
+        )

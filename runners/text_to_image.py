@@ -1,7 +1,6 @@
 """Prompt to image, in a process of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import bentoml
 
@@ -10,6 +9,7 @@ from runners.configuration import load_configuration
 from runners.messages import ImageJob, ImageResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
+from runners.weights import stage_weights
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.text_to_image
@@ -26,13 +26,17 @@ class TextToImageRunner(ModelProcess):
 
         from models.image.text_to_image import TextToImage
 
-        self.device = CONFIGURATION.device
-        self._settings = CONFIGURATION.text_to_image
-        self._model = TextToImage.load(
-            Path(CONFIGURATION.weights) / "text_to_image",
-            device=torch.device(self.device),
-            dtype=getattr(torch, self._settings.precision),
-        )
+        settings = CONFIGURATION.text_to_image
+        self._settings = settings
+        with self.loading("text_to_image", CONFIGURATION.device):
+            self._model = TextToImage.load(
+                stage_weights(CONFIGURATION, "text_to_image"),
+                device=torch.device(self.device),
+                dtype=getattr(torch, settings.precision),
+                transformer_quantization=settings.transformer_quantization,
+                text_encoder_quantization=settings.text_encoder_quantization,
+                vae_slicing=settings.vae_slicing,
+            )
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[ImageJob]) -> list[ImageResult]:

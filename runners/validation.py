@@ -1,7 +1,6 @@
 """Prompt and splats to a verdict, in a process of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bentoml
@@ -12,6 +11,7 @@ from runners.messages import JudgeJob, JudgeResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
 from runners.splats import read_splats
+from runners.weights import stage_weights
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
@@ -37,18 +37,18 @@ class ValidationRunner(ModelProcess):
         from validation.verdict import Thresholds, judge
 
         settings = CONFIGURATION.validation
-        self.device = CONFIGURATION.device
         self._measure, self._judge = measure, judge
         self._thresholds = Thresholds(
             alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
-        self._renderer = create_renderer(self.device, num_threads=threads)
-        self._scorer = Scorer.load(
-            Path(CONFIGURATION.weights) / "validation",
-            device=torch.device(self.device),
-            dtype=getattr(torch, settings.precision),
-        )
+        with self.loading("validation", CONFIGURATION.device):
+            self._renderer = create_renderer(self.device, num_threads=threads)
+            self._scorer = Scorer.load(
+                stage_weights(CONFIGURATION, "validation"),
+                device=torch.device(self.device),
+                dtype=getattr(torch, settings.precision),
+            )
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[JudgeJob]) -> list[JudgeResult]:

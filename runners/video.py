@@ -32,8 +32,8 @@ class VideoRunner(ModelProcess):
         from rendering.renderer import create_renderer
         from rendering.turntable import turntable_frames
 
-        self.device = CONFIGURATION.device
-        self._renderer = create_renderer(self.device, num_threads=threads)
+        with self.loading("video", CONFIGURATION.device):
+            self._renderer = create_renderer(self.device, num_threads=threads)
         self._frames, self._encode = turntable_frames, encode_mp4
 
     @bentoml.api(**runner_batch(OPTIONS))

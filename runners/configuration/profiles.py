@@ -6,7 +6,7 @@ from typing import Literal
 
 from runners.configuration import lock
 from runners.configuration.leaves import ConfigurationError
-from runners.configuration.schema import Profile
+from runners.configuration.schema import RANDOM, Profile
 
 GIB = 2**30
 
@@ -16,8 +16,10 @@ REQUIRED_FILES = (
     "image_to_3d/pipeline.json",
     "image_to_3d/image_cond_model/config.json",
     "validation/clip/open_clip_config.json",
-    "validation/aesthetics.safetensors",
 )
+AESTHETICS_HEADS = ("validation/*.safetensors", "validation/*.pth")
+MAX_SHELL_VOXELS = 102_208  # grid points of 64^3 within 29.0 of its centre
+NOTHING_PUBLISHED = "has no published shapes"
 DOWNLOAD = "python scripts/download_weights.py"
 
 
@@ -71,11 +73,13 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     if not families:
         names = ", ".join(family.name for family in FAMILIES)
         raise ConfigurationError(f"profile: must be auto or one of {names}, not {profile!r}")
+    if weights.partition(":")[0] == RANDOM:
+        return _random_choice(families, weights, card_bytes)
     refusals: list[str] = []
     for family in families:
         folder = base / (family.folder if weights == "auto" else weights)
         refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
-        refusal = refusal or _lack_of_card(family, card_bytes)
+        refusal = refusal or _lack_of_card(family, card_bytes, advise=profile != "auto")
         if refusal is None:
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
             return Choice(
@@ -109,10 +113,28 @@ def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) 
         half = lock.refusal(folder)
         return None if half is None else f"weights in {shown}: {half}{advice}"
     missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]
+    if not any(any(folder.glob(pattern)) for pattern in AESTHETICS_HEADS):
+        missing.append(" or ".join(AESTHETICS_HEADS))
     return f"weights in {shown} lack {', '.join(missing)}{advice}" if missing else None
 
 
-def _lack_of_card(family: Family, card_bytes: int) -> str | None:
+def _lack_of_card(family: Family, card_bytes: int, *, advise: bool) -> str | None:
     if card_bytes >= family.min_card_gib * GIB:
         return None
-    return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB"
+    advice = " (run without a card: MINER__PROFILE=embedded bentoml serve)" if advise else ""
+    return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB{advice}"
+
+
+def _random_choice(families: list[Family], weights: str, card_bytes: int) -> Choice:
+    """The largest published family that the card holds; `random:32768` sets the voxels of the fixed shell."""
+    voxels = weights.partition(":")[2]
+    if voxels and not (voxels.isdecimal() and 0 < int(voxels) <= MAX_SHELL_VOXELS):
+        raise ConfigurationError(f"weights: random:{voxels} must name 1 to {MAX_SHELL_VOXELS} voxels")
+    refusals = []
+    for family in families:
+        refusal = _lack_of_card(family, card_bytes, advise=False) if family.downloaded else NOTHING_PUBLISHED
+        if refusal is None:
+            reason = "RANDOM WEIGHTS, for benchmarks only"
+            return Choice(profile=family.name, reason=reason, weights=Path(weights), device="cuda")
+        refusals.append(f"{family.name}: {refusal}")
+    raise ConfigurationError("weights: random cannot run. " + "; ".join(refusals))

@@ -23,7 +23,7 @@ from runners.configuration.schema import Configuration, Profile
 
 PREFIX = "MINER__"
 FILE_VARIABLE = "MINER_CONFIGURATION"
-WEIGHTS_VARIABLE = "WEIGHTS_DIR"
+WEIGHTS_VARIABLES = ("WEIGHTS_DIR", "WEIGHTS")  # the second is for WEIGHTS=random
 DEFAULT_FILE = Path(__file__).parents[2] / "configuration.yaml"
 
 
@@ -83,10 +83,9 @@ def read_configuration(
 
 def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:
     overrides = parse_overrides(environment, prefix=PREFIX, known=known)
-    if folder := environment.get(WEIGHTS_VARIABLE):
-        overrides.setdefault(
-            ("weights",), Leaf(value=folder, where=f"environment variable {WEIGHTS_VARIABLE}")
-        )
+    for variable in WEIGHTS_VARIABLES:
+        if folder := environment.get(variable):
+            overrides.setdefault(("weights",), Leaf(value=folder, where=f"environment variable {variable}"))
     return overrides
 
 
@@ -128,6 +127,9 @@ def _validate(leaves: Leaves) -> Configuration:
             raise ConfigurationError(
                 f"services.{name}.concurrency: must be at most 2 x max_batch_size x workers ({where})"
             )
+        if runner.workers > 1 and name in configuration.services.shared:
+            where = place_of(leaves, ("services", name, "workers"))
+            raise ConfigurationError(f"services.{name}.workers: must be 1 for a shared stage ({where})")
     return configuration
 
 

@@ -4,6 +4,7 @@ Where the file says `auto`, the profile's preset has taken its place before thes
 types still hold it, and are resolved against the machine.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -18,6 +19,9 @@ Text = Annotated[str, Field(strict=True)]
 Profile = Literal["embedded", "24gb", "80gb"]
 Auto = Literal["auto"]
 Precision = Literal["float32", "float16", "bfloat16"]
+
+RANDOM = "random"  # in place of a weights folder
+StageName = Literal["text_to_image", "matting", "image_to_3d", "validation", "video"]
 
 Seconds = Annotated[Number, Field(gt=0, le=3600)]
 Steps = Annotated[Whole, Field(ge=1, le=100)]
@@ -71,6 +75,8 @@ class ServicesOptions:
     image_to_3d: RunnerOptions
     validation: RunnerOptions
     video: RunnerOptions
+    shared: tuple[StageName, ...]
+    memory_limit_gib: Annotated[Number, Field(ge=0, le=1024)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -81,6 +87,18 @@ class TextToImageOptions:
     resolution: Annotated[Whole, Field(ge=64, le=2048, multiple_of=16)]
     guidance: Annotated[Number, Field(ge=0, le=20)]
     max_sequence_length: Annotated[Whole, Field(ge=8, le=512)]
+    backend: Literal["flux1-schnell", "flux2-klein-4b"]
+    precision: Literal["float32", "bfloat16"]  # T5 overflows in float16
+    transformer_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
+    text_encoder_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
+    vae_slicing: bool
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MattingOptions:
+    """Image to cut-out object."""
+
+    network: Text
     precision: Precision
 
 
@@ -103,11 +121,38 @@ class StageOptions:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageTo3DWeights:
+    """Files that take the place of those `pipeline.json` names."""
+
+    structure_flow: Text
+    structure_decoder: Text
+    latent_flow: Text
+    gaussian_decoder: Text
+    mesh_decoder: Text
+
+    @property
+    def overrides(self) -> dict[str, Path]:
+        """Published role to path, for those that are set."""
+        named = {
+            "sparse_structure_flow_model": self.structure_flow,
+            "sparse_structure_decoder": self.structure_decoder,
+            "slat_flow_model": self.latent_flow,
+            "slat_decoder_gs": self.gaussian_decoder,
+            "slat_decoder_mesh": self.mesh_decoder,
+        }
+        return {role: Path(path) for role, path in named.items() if path != "auto"}
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class ImageTo3DOptions:
     """Image to splats."""
 
     mode: Literal["fast", "quality"]
     precision: Precision
+    encoder_precision: Precision
+    small_model: bool
+    max_voxels: Annotated[Whole, Field(ge=1, le=64**3)]
+    weights: ImageTo3DWeights
     fast: StageOptions
     quality: StageOptions
 
@@ -161,6 +206,12 @@ class Configuration:
     frame: Literal["validator", "standard"]
     services: ServicesOptions
     text_to_image: TextToImageOptions
+    matting: MattingOptions
     image_to_3d: ImageTo3DOptions
     validation: ValidationOptions
     render: RenderOptions
+
+    @property
+    def random_weights(self) -> bool:
+        """Whether the weights are drawn from a seed; for benchmarks."""
+        return self.weights.partition(":")[0] == RANDOM

@@ -25,7 +25,7 @@ FAKE_SERVICE = "tests.service.fake_service:Miner"
 def placeholder_weights() -> Path:
     """A folder that looks like weights; the stand-ins never read it."""
     folder = Path(tempfile.mkdtemp(prefix="miner-test-weights-"))
-    for name in REQUIRED_FILES:
+    for name in (*REQUIRED_FILES, "validation/aesthetics.safetensors"):
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
