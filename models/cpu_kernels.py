@@ -18,6 +18,7 @@ def suits_onednn(x: Tensor) -> bool:
     """Whether the operations here may take oneDNN's kernels."""
     return (
         x.device.type == "cpu"
+        and not torch.compiler.is_compiling()  # a compiler chooses its own
         and x.dtype == torch.float32
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")

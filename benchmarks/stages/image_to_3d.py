@@ -8,16 +8,24 @@ from benchmarks.bench import LATENTS, STRUCTURE, Case, Lab, run_stages
 from benchmarks.measure import Call
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
+from models.acceleration import Switches, accelerate
 from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
 
 
 def cases(lab: Lab) -> Iterator[Case]:
-    yield Case(name="image to PLY, 12 + 12 steps", build=partial(_generate, lab, 1), runs=8)
+    for name, switches in (("plain", Switches()), ("all on", Switches.for_device(lab.device))):
+        for images in (1, 2):
+            yield Case(
+                name=f"image to PLY, 12 + 12 steps, {name}, batch {images}",
+                build=partial(_generate, lab, switches, images),
+                runs=6,
+            )
 
 
-def _generate(lab: Lab, images: int) -> Call:
+def _generate(lab: Lab, switches: Switches, images: int) -> Call:
+    accelerate(lab.image_to_3d.stages, switches)
     pixels = [cutout()] * images
 
     def run() -> list[bytes]:

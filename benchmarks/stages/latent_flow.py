@@ -2,32 +2,93 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
-from benchmarks.bench import LATENTS, Case, Lab, run_stages
+import torch
+
+from benchmarks.bench import LATENTS, Case, Lab, relative_error, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.measure import Call
+from models.acceleration import Switches, accelerate_latent_flow
 from models.sampling import LatentField
 from models.sampling.schedule import schedule
 
+BLOCKS = Switches(blocks=True)
+ALL = Switches(blocks=True, residuals=True)
+WAYS = {
+    "plain": Switches(),
+    "compiled residuals": Switches(residuals=True),
+    "compiled blocks": BLOCKS,
+    "compiled": ALL,
+    "compiled, cudnn": replace(ALL, attention="cudnn"),
+}
+
 
 def cases(lab: Lab) -> Iterator[Case]:
-    guided = sum(step.guidance > 0 for step in schedule(LATENTS))
+    """All ways of one guided step, then of the whole stage, then more objects and other sizes."""
+    plain: list[torch.Tensor] = []
     tokens = len(lab.grid().downsampled.coarse)
-    flops = schedule_flops(tokens, guided_steps=guided, plain_steps=LATENTS.steps - guided)
-    yield Case(name="guided step, plain", build=partial(_step, lab), flops=flow_flops(tokens, guided=True))
-    yield Case(name="12 steps, plain", build=partial(_stage, lab), flops=flops, runs=5, profiled=False)
+    for name, switches in WAYS.items():
+        actual: list[torch.Tensor] = []
+        yield Case(
+            name=f"guided step of {tokens} tokens, {name}",
+            build=partial(_step, lab, switches, actual, plain),
+            flops=flow_flops(tokens, guided=True),
+            error=partial(_error, actual, plain),
+        )
+    for name in ("plain", "compiled"):
+        yield Case(
+            name=f"12 steps, {name}",
+            build=partial(_stage, lab, WAYS[name]),
+            flops=_flops(tokens),
+            runs=6,
+            profiled=False,
+        )
+    for voxels in (8_000, 32_000, 64_000):
+        few = len(lab.grid(voxels=voxels).downsampled.coarse)
+        yield Case(
+            name=f"12 steps, compiled, {voxels} voxels",
+            build=partial(_stage, lab, ALL, 1, voxels),
+            flops=_flops(few),
+            runs=3,
+            profiled=False,
+        )
+    for objects in (2, 4):
+        yield Case(
+            name=f"12 steps, compiled, batch {objects}",
+            build=partial(_stage, lab, ALL, objects),
+            flops=objects * _flops(tokens),
+            runs=3,
+            profiled=False,
+        )
 
 
-def _step(lab: Lab) -> Call:
-    field = LatentField(lab.image_to_3d.stages.latent_flow, lab.grid(), [lab.condition()], LATENTS)
+def _flops(tokens: int) -> float:
+    guided = sum(step.guidance > 0 for step in schedule(LATENTS))
+    return schedule_flops(tokens, guided_steps=guided, plain_steps=LATENTS.steps - guided)
+
+
+def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[torch.Tensor]) -> Call:
+    flow = lab.image_to_3d.stages.latent_flow
+    accelerate_latent_flow(flow, switches)
+    field = LatentField(flow, lab.grid(), [lab.condition()], LATENTS)
     x = lab.noise(lab.voxels, 8)
+    actual.append(torch.cat(field.guided(x, 0, 0)))
+    if not plain:
+        plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
 
 
-def _stage(lab: Lab, objects: int = 1) -> Call:
-    noise, cond = lab.noise(objects * lab.voxels, 8), lab.condition(objects)
-    return lambda: lab.image_to_3d.stages.sample_latents(cond, lab.grid(objects), noise, LATENTS)
+def _error(actual: list[torch.Tensor], plain: list[torch.Tensor]) -> float:
+    return relative_error(actual[0], plain[0])
+
+
+def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = None) -> Call:
+    accelerate_latent_flow(lab.image_to_3d.stages.latent_flow, switches)
+    noise = lab.noise(objects * (voxels or lab.voxels), 8)
+    cond = lab.condition(objects)
+    return lambda: lab.image_to_3d.stages.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS)
 
 
 if __name__ == "__main__":

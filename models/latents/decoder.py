@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.latents.fast_trunk import RunTrunk, run_plain
 from models.layers import ModuleList, PlainBlock, torso_dtype, voxel_position_embedding
 from models.sparse import Segments, SparseTensor, VoxelGrid
 
@@ -38,6 +39,7 @@ class LatentDecoder(nn.Module):
 
     def __init__(self, config: LatentDecoderConfig) -> None:
         super().__init__()
+        self.run_trunk: RunTrunk = run_plain
         self.trunk_config = config
         width = config.model_channels
         self.input_layer = nn.Linear(config.latent_channels, width)
@@ -57,9 +59,7 @@ class LatentDecoder(nn.Module):
             x.grid, self.trunk_config.model_channels
         )
         h = h.to(self.torso_dtype)
-        for block, segments in zip(self.blocks, self._segments(x.grid), strict=True):
-            h = block(h, segments)
-        return h
+        return self.run_trunk(list(self.blocks), h, self._segments(x.grid))
 
     def _segments(self, grid: VoxelGrid) -> Sequence[Segments]:
         config = self.trunk_config

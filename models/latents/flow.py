@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.latents import fast_residual
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers import (
     FINAL_EPS,
@@ -24,6 +25,7 @@ from models.layers import (
     torso_dtype,
     voxel_position_embedding,
 )
+from models.layers.dense_block import RunBlock, run_plain
 from models.sparse import SparseTensor, VoxelGrid
 
 
@@ -58,11 +60,15 @@ class LatentFlowConfig:
 
 
 class LatentFlow(nn.Module):
-    """Velocity field; see the module's figure."""
+    """Velocity field; see the module's figure. `run_block` and `run_residual` may be set to faster equals."""
+
+    run_block: RunBlock
+    run_residual: fast_residual.RunResidual
 
     def __init__(self, config: LatentFlowConfig) -> None:
         super().__init__()
         self.config = config
+        self.run_block, self.run_residual = run_plain, fast_residual.run_plain
         width = config.model_channels
         levels = [*config.io_block_channels, width]
         self.t_embedder = TimestepEmbedder(width)
@@ -126,7 +132,7 @@ class LatentFlow(nn.Module):
             h.feats + voxel_position_embedding(h.grid, self.config.model_channels).to(h.feats.dtype)
         )
         for block, context in zip(self.blocks, contexts, strict=True):
-            h = h.replace(block(h.feats, next(steps), h.grid.objects, context))
+            h = h.replace(self.run_block(block, h.feats, next(steps), h.grid.objects, context))
         h = self._decode(h, skips, steps)
         return x.replace(self.out_layer(layer_norm(h.feats, FINAL_EPS).float()))
 
@@ -136,7 +142,7 @@ class LatentFlow(nn.Module):
         """Input blocks; the second result holds what went into the first and what each of them gave."""
         skips = [h]
         for block in self.input_blocks:
-            h = block(h, next(modulations))
+            h = self.run_residual(block, h, next(modulations), None)
             skips.append(h)
         return h, skips
 
@@ -147,7 +153,7 @@ class LatentFlow(nn.Module):
             skip = skips.pop()
             if self.config.use_skip_connection:
                 h = h.replace(torch.cat([h.feats, skip.feats], dim=1))
-            h = block(h, next(modulations), fine=skips[-1].grid)
+            h = self.run_residual(block, h, next(modulations), skips[-1].grid)
         return h
 
     def _torso_grid(self, grid: VoxelGrid) -> VoxelGrid:

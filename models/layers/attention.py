@@ -30,11 +30,13 @@ class Context:
         keys: Projected keys of each conditioned object.
         values: Projected values.
         objects: The conditioned token rows by object.
+        unconditional: That constant.
     """
 
     keys: Float[Tensor, "objects condition heads depth"]
     values: Float[Tensor, "objects condition heads depth"]
     objects: Segments
+    unconditional: Float[Tensor, "1 channels"]
 
 
 def attend(
@@ -157,7 +159,8 @@ class CrossAttention(nn.Module):
         keys, values = self.to_kv(cond).unflatten(2, (2, self.num_heads, -1)).unbind(dim=2)
         if self.k_rms_norm is not None:
             keys = self.k_rms_norm(keys)
-        return Context(keys=keys, values=values, objects=objects)
+        constant = self.unconditional()
+        return Context(keys=keys, values=values, objects=objects, unconditional=constant)
 
     def forward(
         self, x: Float[Tensor, "tokens channels"], context: Context
@@ -169,7 +172,7 @@ class CrossAttention(nn.Module):
         out: Tensor = self.to_out(attend_to_context(q, context).flatten(1))
         if num_conditioned == len(x):
             return out
-        return torch.cat([out, self.unconditional().to(out.dtype).expand(len(x) - num_conditioned, -1)])
+        return torch.cat([out, context.unconditional.to(out.dtype).expand(len(x) - num_conditioned, -1)])
 
     def unconditional(self) -> Float[Tensor, "1 channels"]:
         """What every token receives from a condition of zeros."""

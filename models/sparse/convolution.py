@@ -84,9 +84,7 @@ class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, feats: Tensor, neighbours: Tensor, taps: Tensor) -> Tensor:
         ctx.save_for_backward(feats, neighbours, taps)
-        if taps.shape[2] <= taps.shape[0]:
-            return _columns(feats, neighbours) @ taps.flatten(1).T
-        return _summed(feats @ taps.permute(2, 1, 0).flatten(1), neighbours)
+        return gathered_product(feats, neighbours, taps)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor]:
@@ -98,6 +96,22 @@ class _Gathered(torch.autograd.Function):
         columns = _columns(grad, neighbours)  # [voxels, 27 * out]
         grad_taps = (columns.T @ feats).unflatten(0, (27, -1)).flip(0).permute(1, 0, 2)
         return columns @ mirrored.permute(1, 0, 2).flatten(0, 1), None, grad_taps
+
+
+def gathered_product(
+    feats: Float[Tensor, "rows in"], neighbours: Int[Tensor, "voxels 27"], taps: Float[Tensor, "out 27 in"]
+) -> Float[Tensor, "voxels out"]:
+    """The convolution without its bias; the narrower side is gathered."""
+    if taps.shape[2] <= taps.shape[0]:
+        return _columns(feats, neighbours) @ taps.flatten(1).T
+    return tap_products(feats, neighbours, taps)
+
+
+def tap_products(
+    feats: Float[Tensor, "rows in"], neighbours: Int[Tensor, "voxels 27"], taps: Float[Tensor, "out 27 in"]
+) -> Float[Tensor, "voxels out"]:
+    """The same from all 27 products of every row; several voxels may read one row."""
+    return _summed(feats @ taps.permute(2, 1, 0).flatten(1), neighbours)
 
 
 def _columns(feats: Tensor, neighbours: Tensor) -> Tensor:

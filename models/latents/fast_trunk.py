@@ -1,0 +1,90 @@
+"""The latent decoders' trunk with its rows kept in window order, so that attention needs no gathering.
+
+Between two blocks the rows move from one window order to the other, once instead of four times a block.
+Everything else in a block treats rows alone, so this is exact.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+
+from models.layers.attention import suits_varlen
+from models.layers.blocks import PlainBlock
+from models.layers.norms import BLOCK_EPS, layer_norm
+from models.sparse.segments import Segments
+
+WindowedBlock = Callable[[PlainBlock, Tensor, Tensor, int], Tensor]
+RunTrunk = Callable[[Sequence[PlainBlock], Tensor, Sequence[Segments]], Tensor]
+
+
+def windowed_block(
+    block: PlainBlock,
+    x: Float[Tensor, "voxels channels"],
+    offsets: Int[Tensor, " windows+1"],
+    longest: int,
+) -> Float[Tensor, "voxels channels"]:
+    """A plain block on rows sorted by window, half precision on a CUDA device."""
+    layer = block.attn
+    q, k, v = layer.to_qkv(layer_norm(x, BLOCK_EPS)).unflatten(1, (3, layer.num_heads, -1)).unbind(dim=1)
+    if layer.q_rms_norm is not None and layer.k_rms_norm is not None:
+        q, k = layer.q_rms_norm(q), layer.k_rms_norm(k)
+    attended = cast(Tensor, varlen_attn(q, k, v, offsets, offsets, longest, longest))
+    x = x + layer.to_out(attended.flatten(1))
+    out: Tensor = x + block.mlp(layer_norm(x, BLOCK_EPS))
+    return out
+
+
+def run_plain(
+    blocks: Sequence[PlainBlock], x: Float[Tensor, "voxels channels"], segments: Sequence[Segments]
+) -> Float[Tensor, "voxels channels"]:
+    """The blocks as they are."""
+    for block, windows in zip(blocks, segments, strict=True):
+        x = block(x, windows)
+    return x
+
+
+def run_with(windowed: WindowedBlock) -> RunTrunk:
+    """A runner that takes `windowed` where the variable-length kernel exists."""
+
+    def run(blocks: Sequence[PlainBlock], x: Tensor, segments: Sequence[Segments]) -> Tensor:
+        if not suits_varlen(x):
+            return run_plain(blocks, x, segments)
+        return in_window_order(
+            lambda block, rows, windows: windowed(block, rows, windows.offsets, max(windows.counts)),
+            blocks,
+            x,
+            segments,
+        )
+
+    return run
+
+
+def in_window_order(
+    run_sorted: Callable[[PlainBlock, Tensor, Segments], Tensor],
+    blocks: Sequence[PlainBlock],
+    x: Float[Tensor, "voxels channels"],
+    segments: Sequence[Segments],
+) -> Float[Tensor, "voxels channels"]:
+    """Runs blocks on rows sorted by each block's own windows; the result has the order of `x`."""
+    place = torch.arange(len(x), device=x.device)  # original row of each current row
+    moves: dict[tuple[int, int], Tensor] = {}
+    current: Segments | None = None
+    for block, windows in zip(blocks, segments, strict=True):
+        if windows is not current:
+            key = (id(current), id(windows))
+            if key not in moves:
+                moves[key] = _move(current, windows, place)
+            x, current = x.index_select(0, moves[key]), windows
+        x = run_sorted(block, x, windows)
+    return x if current is None or current.inverse is None else x.index_select(0, current.inverse)
+
+
+def _move(source: Segments | None, target: Segments, identity: Tensor) -> Tensor:
+    """Current row of each row of the target order."""
+    wanted = identity if target.order is None else target.order
+    inverse = None if source is None else source.inverse
+    return wanted if inverse is None else inverse[wanted]

@@ -1,0 +1,107 @@
+"""Every switch gives what the plain path gives, in one graph without breaks, for any number of voxels."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.acceleration import (
+    Switches,
+    accelerate_decoder,
+    accelerate_latent_flow,
+    accelerate_structure_flow,
+)
+from models.latents import LatentFlow
+from models.latents.fast_trunk import in_window_order
+from models.sampling import LatentField, SamplerSettings, StructureField, sample
+from models.sparse import Segments, SparseTensor, VoxelGrid
+from tests.models.small_models import (
+    random_voxels,
+    small_gaussian_decoder,
+    small_latent_flow,
+    small_structure_flow,
+)
+
+SETTINGS = SamplerSettings(steps=3, cfg_strength=3, cfg_interval=(0.5, 1.0), rescale_t=3)
+ON = Switches(blocks=True, residuals=True, decoder=True, compiler="eager")
+TOLERANCE = 2e-5  # worst seen 3e-6
+
+
+def error(actual: Tensor, expected: Tensor) -> float:
+    return float((actual.double() - expected.double()).norm() / expected.double().norm())
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+@torch.no_grad()
+def test_compiled_structure_blocks_change_rounding_only(objects: int) -> None:
+    flow = small_structure_flow()
+    noise, cond = torch.randn(objects, 3, 4, 4, 4), torch.randn(objects, 5, 16)
+    expected = sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
+    accelerate_structure_flow(flow, ON)
+    assert error(sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS), expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("counts", [(90,), (70, 70), (60, 20)])
+@torch.no_grad()
+def test_compiled_latent_blocks_change_rounding_only(counts: tuple[int, ...]) -> None:
+    flow = small_latent_flow(16)
+    coords = random_voxels(*counts)
+    noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
+
+    def made(flow: LatentFlow) -> Tensor:
+        return sample(LatentField(flow, VoxelGrid(coords), [cond], SETTINGS), noise, SETTINGS)
+
+    expected = made(flow)
+    for switches in (ON, replace(ON, blocks=False), replace(ON, residuals=False)):
+        accelerate_latent_flow(flow, switches)
+        assert error(made(flow), expected) < TOLERANCE
+
+
+@torch.no_grad()
+def test_another_number_of_voxels_needs_no_new_compilation() -> None:
+    flow = small_latent_flow(16)
+    graphs = 0
+
+    def counting(module: torch.fx.GraphModule, inputs: object) -> object:
+        nonlocal graphs
+        graphs += 1
+        return module.forward
+
+    torch._dynamo.reset()
+    accelerate_latent_flow(flow, replace(ON, compiler=counting))
+    seen = []
+    for voxels in (90, 75, 120):
+        grid = VoxelGrid(random_voxels(voxels))
+        field = LatentField(flow, grid, [torch.randn(1, 5, 16)], SETTINGS)
+        sample(field, torch.randn(voxels, 4), SETTINGS)
+        seen.append(graphs)
+    assert seen[0] == seen[1] == seen[2]
+
+
+@torch.no_grad()
+def test_rows_in_window_order_come_back_in_their_own() -> None:
+    decoder = small_gaussian_decoder()
+    x = SparseTensor.of(random_voxels(150, 40), torch.randn(190, 4))
+    expected = decoder(x)
+
+    def contiguous(windows: Segments) -> Segments:
+        group = torch.repeat_interleave(torch.tensor(windows.counts))
+        return replace(windows, group_of_row=group, order=None)
+
+    decoder.run_trunk = lambda blocks, rows, segments: in_window_order(
+        lambda block, sorted_rows, windows: block(sorted_rows, contiguous(windows)), blocks, rows, segments
+    )
+    assert error(decoder(x), expected) < TOLERANCE
+
+
+@torch.no_grad()
+def test_compiled_splats_equal_the_plain_ones() -> None:
+    decoder = small_gaussian_decoder()
+    x = SparseTensor.of(random_voxels(150, 40), torch.randn(190, 4))
+    raw = decoder(x)
+    expected = decoder.to_gaussians(raw, x.grid)
+    accelerate_decoder(decoder, ON)
+    for actual, plain in zip(decoder.to_gaussians(raw, x.grid), expected, strict=True):
+        assert error(actual.means, plain.means) < TOLERANCE
+        assert error(actual.quats_wxyz, plain.quats_wxyz) < TOLERANCE
