@@ -2,8 +2,7 @@
 
     python -m training.export --trained DIR --out models/embedded
 
-DIR holds what the training scripts wrote. Floating tensors are stored in half precision, except the
-buffers that fix positions, which are rebuilt in full.
+DIR holds what the training scripts wrote. Everything is stored in half precision, as published.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from models.mesh.decoder import MeshDecoder
 from models.structure.decoder import StructureDecoder
 from models.structure.flow import StructureFlow
 from training import image_to_3d, mesh_decoder, splat_vae, structure_vae
+from training.shipped import CHECKPOINTS, IMAGE_ENCODER
 
 logger = logging.getLogger(__name__)
 STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
@@ -36,11 +36,11 @@ PUBLISHED_ATTENTION = {
     "attention.v_proj": "attention.attention.value",
     "attention.o_proj": "attention.output.dense",
 }
-CHECKPOINTS = {
-    "sparse_structure_flow_model": ("ss_flow_img_dit_xs_16l8p2_fp16", "structure_flow"),
-    "sparse_structure_decoder": ("ss_dec_conv3d_16l8_xs_fp16", "structure_decoder"),
-    "slat_flow_model": ("slat_flow_img_dit_xs_64l8p2_fp16", "latent_flow"),
-    "slat_decoder_gs": ("slat_dec_gs_swin8_xs_64l8gs8_fp16", "splat_decoder"),
+ROLES = {
+    "sparse_structure_flow_model": "structure_flow",
+    "sparse_structure_decoder": "structure_decoder",
+    "slat_flow_model": "latent_flow",
+    "slat_decoder_gs": "splat_decoder",
 }
 MESH_ROLE, MESH_CHECKPOINT = "slat_decoder_mesh", "slat_dec_mesh_swin8_xs_64l8m256c_fp16"
 
@@ -68,11 +68,12 @@ def export_image_to_3d(trained: Path, folder: Path) -> None:
         "slat_decoder_gs": (GaussianDecoder(splat_vae.DECODER), "SLatGaussianDecoder", decoder_arguments()),
     }
     for role, (module, class_name, arguments) in parts.items():
-        name, trained_name = CHECKPOINTS[role]
-        save_half(module, load_file(trained / f"{trained_name}.safetensors"), ckpts / f"{name}.safetensors")
+        part = ROLES[role]
+        name = CHECKPOINTS[part]
+        save_half(module, load_file(trained / f"{part}.safetensors"), ckpts / f"{name}.safetensors")
         write_json(ckpts / f"{name}.json", {"name": class_name, "args": {**arguments, "use_fp16": True}})
     write_json(folder / "pipeline.json", pipeline(json.loads((trained / "normalization.json").read_text())))
-    export_image_encoder(load_file(trained / "image_encoder.safetensors"), folder / "image_cond_model")
+    export_image_encoder(load_file(trained / "image_encoder.safetensors"), folder / IMAGE_ENCODER)
 
 
 def export_mesh(trained: Path, folder: Path) -> None:
@@ -145,7 +146,7 @@ def pipeline(normalization: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": "TrellisImageTo3DPipeline",
         "args": {
-            "models": {role: f"ckpts/{name}" for role, (name, _) in CHECKPOINTS.items()},
+            "models": {role: f"ckpts/{CHECKPOINTS[part]}" for role, part in ROLES.items()},
             "sparse_structure_sampler": sampler(STRUCTURE_SAMPLER),
             "slat_sampler": sampler(LATENT_SAMPLER),
             "slat_normalization": normalization,
@@ -155,13 +156,11 @@ def pipeline(normalization: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Strictly check the state against the module and write it; buffers are the module's own, in full
-    precision.
-    """
+    """Strictly check the state against the module and write it; buffers are the module's own."""
     module.load_state_dict(dict(state))
     fresh = dict(type(module)(module.config).named_buffers())
     tensors = {
-        key: (fresh[key].float() if key in fresh else value.half()).contiguous()
+        key: (fresh[key] if key in fresh else value).half().contiguous()
         for key, value in module.state_dict().items()
     }
     save_file(tensors, path)
