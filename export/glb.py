@@ -1,0 +1,153 @@
+"""Binary glTF 2.0: one mesh, one matte material with a base colour texture (or colours at the vertices).
+
+    header | JSON chunk | binary chunk: indices, positions, normals, then coordinates and image, or colours
+
+https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html. Lengths are metres, +Y is up, the front faces +Z.
+"""
+
+import io
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.meshes.surface import FinishedMesh
+
+MAGIC, GLTF_VERSION = 0x46546C67, 2
+JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
+FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987
+CLAMP_TO_EDGE = 33071
+MATERIAL = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
+GENERATOR = "fast-3d-miner"
+JPEG_QUALITY = 95  # 20 times faster than PNG and a quarter of its size, without chroma subsampling
+
+
+def write_glb(mesh: FinishedMesh, *, name: str = "object") -> bytes:
+    """The mesh as a GLB file's bytes; the same mesh gives the same bytes.
+
+    Raises:
+        ValueError: For a mesh without faces, or values that are not finite.
+    """
+    if len(mesh.faces) == 0:
+        raise ValueError("a GLB needs at least one face")
+    parts = (mesh.vertices, mesh.normals, mesh.uvs, mesh.colors)
+    if not all(np.isfinite(part).all() for part in parts if part is not None):
+        raise ValueError("the mesh holds values that are not finite")
+    buffer = _Buffer()
+    attributes = {
+        "POSITION": buffer.accessor(mesh.vertices.astype("<f4"), "VEC3", bounds=True),
+        "NORMAL": buffer.accessor(mesh.normals.astype("<f4"), "VEC3"),
+    }
+    material: dict[str, Any] = {"name": "surface", "pbrMetallicRoughness": dict(MATERIAL)}
+    images: dict[str, Any] = {}
+    if mesh.uvs is not None and mesh.texture is not None:
+        attributes["TEXCOORD_0"] = buffer.accessor(mesh.uvs.astype("<f4"), "VEC2")
+        images = _images(buffer.view(_jpeg(mesh.texture)))
+        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+    elif mesh.colors is not None:
+        attributes["COLOR_0"] = buffer.accessor(_linear_shorts(mesh.colors), "VEC4", normalized=True)
+    indices = buffer.indices(mesh.faces, len(mesh.vertices))
+    document = {
+        "asset": {"version": "2.0", "generator": GENERATOR},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": name}],
+        "meshes": [
+            {"name": name, "primitives": [{"attributes": attributes, "indices": indices, "material": 0}]}
+        ],
+        "materials": [material],
+        **images,
+        "accessors": buffer.accessors,
+        "bufferViews": buffer.views,
+        "buffers": [{"byteLength": len(buffer.data)}],
+    }
+    return _packed(document, bytes(buffer.data))
+
+
+def linear_from_srgb(colors: Float[np.ndarray, "*dims"]) -> Float[np.ndarray, "*dims"]:
+    """IEC 61966-2-1, values 0 to 1."""
+    low, high = colors / 12.92, ((colors.clip(0.0) + 0.055) / 1.055) ** 2.4
+    linear: Float[np.ndarray, "*dims"] = np.where(colors <= 0.04045, low, high)
+    return linear
+
+
+class _Buffer:
+    """The binary chunk with its views and accessors, everything at multiples of four bytes."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def view(self, data: bytes, target: int | None = None) -> int:
+        """Appends bytes; gives the view's number."""
+        view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data)}
+        self.views.append(view if target is None else view | {"target": target})
+        self.data += data + bytes(-len(data) % 4)
+        return len(self.views) - 1
+
+    def accessor(
+        self, values: NDArray[Any], kind: str, *, bounds: bool = False, normalized: bool = False
+    ) -> int:
+        """Appends values of a vertex attribute; gives the accessor's number."""
+        entry: dict[str, Any] = {
+            "bufferView": self.view(values.tobytes(), ARRAY_BUFFER),
+            "componentType": FLOAT if values.dtype == "<f4" else UNSIGNED_SHORT,
+            "count": len(values),
+            "type": kind,
+        }
+        if bounds:
+            entry |= {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
+        if normalized:
+            entry["normalized"] = True
+        self.accessors.append(entry)
+        return len(self.accessors) - 1
+
+    def indices(self, faces: NDArray[Any], num_vertices: int) -> int:
+        """Appends triangles, in 16 bits where they suffice; the largest number is not allowed."""
+        short = num_vertices < 0xFFFF
+        data = faces.astype("<u2" if short else "<u4").tobytes()
+        entry = {
+            "bufferView": self.view(data, ELEMENT_ARRAY_BUFFER),
+            "componentType": UNSIGNED_SHORT if short else UNSIGNED_INT,
+            "count": faces.size,
+            "type": "SCALAR",
+        }
+        self.accessors.append(entry)
+        return len(self.accessors) - 1
+
+
+def _images(view: int) -> dict[str, Any]:
+    sampler = {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}
+    return {
+        "textures": [{"sampler": 0, "source": 0}],
+        "samplers": [sampler | {"wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}],
+        "images": [{"bufferView": view, "mimeType": "image/jpeg"}],
+    }
+
+
+def _jpeg(texture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(texture).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return file.getvalue()
+
+
+def _linear_shorts(colors: NDArray[Any]) -> NDArray[np.uint16]:
+    """Linear RGB and an opaque alpha: glTF's vertex colours are linear, and 8 bits would show bands."""
+    linear = linear_from_srgb(np.clip(colors, 0.0, 1.0))
+    rgba = np.concatenate([linear, np.ones_like(linear[:, :1])], axis=1)
+    return np.rint(rgba * 65535.0).astype("<u2")
+
+
+def _packed(document: dict[str, Any], binary: bytes) -> bytes:
+    text = json.dumps(document, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<II", len(text), JSON_CHUNK) + text
+    chunks += struct.pack("<II", len(binary), BINARY_CHUNK) + binary
+    return struct.pack("<III", MAGIC, GLTF_VERSION, 12 + len(chunks)) + chunks

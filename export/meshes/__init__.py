@@ -1,0 +1,1 @@
+"""From an extracted surface to a deliverable mesh: clean-up, simplification, unwrapping, colour."""
