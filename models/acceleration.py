@@ -13,16 +13,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
+from torch import nn
 
-from models.latents import fast_residual, fast_trunk
+from models.gaussians.decoder import GaussianDecoder
+from models.latents import LatentFlow, fast_residual, fast_trunk
 from models.layers import dense_block
 from models.layers.dense_block import AttentionBackend
+from models.structure import StructureFlow
 
 if TYPE_CHECKING:
     from models.condition_to_3d import ConditionTo3D
-    from models.gaussians.decoder import GaussianDecoder
-    from models.latents import LatentFlow
-    from models.structure import StructureFlow
 
 F = TypeVar("F", bound=Callable[..., object])
 MANY_SHAPES = 64  # one compiled variant for each of: stage, guidance, batch size
@@ -48,6 +48,11 @@ class Switches:
         on = device.type == "cuda"
         return cls(blocks=on, residuals=on, decoder=on)
 
+    @classmethod
+    def all_on(cls, compiler: str = "inductor") -> "Switches":
+        """Every switch, wherever it runs."""
+        return cls(blocks=True, residuals=True, decoder=True, compiler=compiler)
+
     def names(self) -> list[str]:
         """The switches that are on, for reports."""
         return [field.name for field in fields(self) if getattr(self, field.name) is True]
@@ -60,12 +65,22 @@ def accelerate(stages: "ConditionTo3D", switches: Switches) -> None:
     accelerate_decoder(stages.gaussian_decoder, switches)
 
 
-def accelerate_structure_flow(flow: "StructureFlow", switches: Switches) -> None:
+def accelerate_module(module: nn.Module, switches: Switches) -> None:
+    """Sets one module as the switches say; most kinds have none."""
+    if isinstance(module, StructureFlow):
+        accelerate_structure_flow(module, switches)
+    elif isinstance(module, LatentFlow):
+        accelerate_latent_flow(module, switches)
+    elif isinstance(module, GaussianDecoder):
+        accelerate_decoder(module, switches)
+
+
+def accelerate_structure_flow(flow: StructureFlow, switches: Switches) -> None:
     """Sets the flow's blocks as the switches say."""
     flow.run_block = _blocks(switches, dynamic=False)
 
 
-def accelerate_latent_flow(flow: "LatentFlow", switches: Switches) -> None:
+def accelerate_latent_flow(flow: LatentFlow, switches: Switches) -> None:
     """Sets the flow's blocks as the switches say; the number of voxels stays variable."""
     flow.run_block = _blocks(switches, dynamic=True)
     flow.run_residual = fast_residual.run_plain
@@ -73,7 +88,7 @@ def accelerate_latent_flow(flow: "LatentFlow", switches: Switches) -> None:
         flow.run_residual = fast_residual.run_with(_compiled(fast_residual.residual, switches, dynamic=True))
 
 
-def accelerate_decoder(decoder: "GaussianDecoder", switches: Switches) -> None:
+def accelerate_decoder(decoder: GaussianDecoder, switches: Switches) -> None:
     """Sets the decoder's trunk and head as the switches say."""
     decoder.run_trunk = fast_trunk.run_plain
     decoder.make_splats = decoder.splats

@@ -1,6 +1,6 @@
 """Runs every fixture found under the given folders and prints a line per metric.
 
-    python -m models.conformance [--device cuda] DIR...
+    python -m models.conformance [--device cuda] [--half] [--switches] DIR...
 
 Exits with 1 if any check fails or nothing is found.
 """
@@ -9,14 +9,16 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from models.acceleration import Switches
 from models.conformance.fixtures import Fixture, find_fixtures
 from models.conformance.matte import matte_checks
 from models.conformance.meshes import extraction_checks
-from models.conformance.modules import image_encoder_checks, module_checks
+from models.conformance.modules import half_checks, image_encoder_checks, module_checks
 from models.conformance.report import Check, Status, failed
 from models.conformance.stages import (
     pipeline_checks,
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 def checks_of(fixture: Fixture) -> Iterator[Check]:
     """The comparisons that a fixture's content asks for."""
     files = fixture.files
+    if fixture.half:
+        return half_checks(fixture)
     if "golden.safetensors" in files:
         return matte_checks(fixture)
     if "pipeline.json" in files:
@@ -72,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.conformance", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     parser.add_argument("--device", default="cpu", help="where the modules run; TF32 stays off")
+    parser.add_argument("--half", action="store_true", help="only modules, in fp16 against fp32 recordings")
+    parser.add_argument("--switches", action="store_true", help="every fast path of models.acceleration on")
+    parser.add_argument("--compiler", default="inductor", help="torch.compile's back end for --switches")
     options = parser.parse_args(arguments)
     roots = options.folders
     missing = [str(root) for root in roots if not root.is_dir()]
@@ -79,8 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such folder: {', '.join(missing)}")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     counts = dict.fromkeys(Status, 0)
+    switches = Switches.all_on(options.compiler) if options.switches else Switches()
     for root in roots:
-        for fixture in find_fixtures(root, options.device):
+        for found in find_fixtures(root, options.device):
+            fixture = replace(found, half=options.half, switches=switches)
             for check in run(fixture):
                 counts[check.status] += 1
                 sys.stdout.write(check.line(_name(fixture, root)) + "\n")

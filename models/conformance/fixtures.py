@@ -9,14 +9,26 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.acceleration import Switches
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixture:
-    """A folder of recorded inputs and outputs; tensors are read to `device`."""
+    """A folder of recorded inputs and outputs.
+
+    Attributes:
+        folder: Where it is.
+        files: Names of its files.
+        device: Where tensors are read to.
+        half: Whether only modules are run, in half precision.
+        switches: Fast paths of what is run.
+    """
 
     folder: Path
     files: frozenset[str] = field(repr=False)
     device: str = "cpu"
+    half: bool = False
+    switches: Switches = field(default_factory=Switches)
 
     def tensors(self, name: str = "io.safetensors") -> dict[str, Tensor]:
         """All tensors of one of its files."""

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from transformers import Dinov2WithRegistersConfig
 
+from models.acceleration import accelerate_module
 from models.conditioning import ImageEncoder
 from models.conditioning.hub_names import from_hub
 from models.conformance.fixtures import Fixture
 from models.conformance.meshes import decoder_checks
 from models.conformance.ply_columns import ply_check
-from models.conformance.report import HALF_BOUND, Check, close, exact, skipped, worst
+from models.conformance.report import HALF_BOUND, HALF_TO_SINGLE_BOUND, Check, close, exact, skipped, worst
 from models.gaussians.decoder import GaussianDecoder
 from models.latents import LatentFlow
 from models.mesh.decoder import MeshDecoder
@@ -43,10 +44,26 @@ def module_checks(fixture: Fixture) -> Iterator[Check]:
                 yield close("fp16 torso", actual, expected, HALF_BOUND)
 
 
+def half_checks(fixture: Fixture) -> Iterator[Check]:
+    """Runs one of the pipeline's modules with an fp16 torso against its recording in fp32."""
+    if not {"config.json", "weights.safetensors"} <= fixture.files:
+        return
+    name = str(fixture.json("config.json")["name"]).removeprefix("Elastic")
+    if name in WITHOUT_IMPLEMENTATION or name == "SLatMeshDecoder":
+        return
+    io = fixture.tensors()
+    expected = next(io[key] for key in ("out", "out.feats", "out.raw_feats") if key in io)
+    actual = _raw_output(_load(fixture, torch.float16), io)
+    yield close("fp16 torso to fp32", actual, expected, HALF_TO_SINGLE_BOUND)
+
+
 def _load(fixture: Fixture, dtype: torch.dtype) -> nn.Module:
     config = fixture.json("config.json")
     build = build_module(config["name"], config["args"])
-    return load_module(build, fixture.folder / "weights.safetensors", device=fixture.device, dtype=dtype)
+    file = fixture.folder / "weights.safetensors"
+    module = load_module(build, file, device=fixture.device, dtype=dtype)
+    accelerate_module(module, fixture.switches)
+    return module
 
 
 def _raw_output(module: nn.Module, io: Mapping[str, Tensor]) -> Tensor:

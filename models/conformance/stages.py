@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from models.acceleration import accelerate, accelerate_module
 from models.condition_to_3d import ConditionTo3D
 from models.conditioning import crop_to_object, normalized_pixels
 from models.conformance.fixtures import Fixture
@@ -87,6 +88,7 @@ def _neighbour_flow(fixture: Fixture, description: str) -> StructureFlow:
         device=fixture.device,
     )
     assert isinstance(flow, StructureFlow)
+    accelerate_module(flow, fixture.switches)
     return flow
 
 
@@ -127,6 +129,7 @@ def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
     """A whole run, stage by stage, each on our own results of the stage before."""
     io, meta = fixture.tensors(), fixture.json("meta.json")
     stages = ConditionTo3D.load(fixture.folder, device=fixture.device)
+    accelerate(stages, fixture.switches)
     yield from _noise_checks(int(meta["seed"]), io)
     cond = io["cond"].expand(len(io["noise_ss"]), -1, -1)
     z = stages.sample_structure(cond, io["noise_ss"], stages.defaults.structure)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers.blocks import modulate
-from models.sparse import SparseTensor, VoxelGrid
+from models.sparse import SparseTensor, VoxelGrid, expand_to_rows
 from models.sparse.convolution import gathered_product, tap_products
 from models.sparse.resampling import downsample
 
@@ -25,7 +25,7 @@ RunResidual = Callable[[SparseResidualBlock, SparseTensor, Tensor, VoxelGrid | N
 def residual(
     block: SparseResidualBlock,
     feats: Float[Tensor, "rows in"],
-    modulation: Float[Tensor, "1 2*out"],
+    modulation: Float[Tensor, "voxels_or_one 2*out"],
     neighbours: Int[Tensor, "voxels 27"],
     first_neighbours: Int[Tensor, "voxels 27"],
     parent: Int[Tensor, " voxels"] | None,
@@ -35,7 +35,7 @@ def residual(
     Args:
         block: Its parts.
         feats: The coarse voxels' features if `parent` is given, else the voxels' own.
-        modulation: Scale and shift of the time all objects share.
+        modulation: Scale and shift of each voxel's time, or of the one they share.
         neighbours: Of the voxels.
         first_neighbours: Rows of `feats` that stand for those neighbours.
         parent: Row of `feats` that each voxel is a copy of.
@@ -65,21 +65,20 @@ def run_plain(
 
 
 def run_with(tensors: TensorResidual) -> RunResidual:
-    """A runner that takes `tensors` on a GPU's gathering path where all objects share the time."""
+    """A runner that takes `tensors` in place of the block."""
 
     def run(
         block: SparseResidualBlock, x: SparseTensor, modulation: Tensor, fine: VoxelGrid | None
     ) -> SparseTensor:
-        if len(modulation) != 1:
-            return run_plain(block, x, modulation, fine)
         if block.resampling is not Resampling.UP:
             x = downsample(x) if block.resampling is Resampling.DOWN else x
-            table = x.grid.neighbours
-            return x.replace(tensors(block, x.feats, modulation, table, table, None))
+            table, rows = x.grid.neighbours, expand_to_rows(modulation, x.grid.objects)
+            return x.replace(tensors(block, x.feats, rows, table, table, None))
         assert fine is not None
         coarse_table = fine.memo("parents of neighbours", lambda: _coarse_table(fine))
         parent = fine.downsampled.parent
-        feats = tensors(block, x.feats, modulation, fine.neighbours, coarse_table, parent)
+        rows = expand_to_rows(modulation, fine.objects)
+        feats = tensors(block, x.feats, rows, fine.neighbours, coarse_table, parent)
         return SparseTensor(grid=fine, feats=feats)
 
     return run

@@ -1,8 +1,8 @@
 """The modulated block on tensors alone, for compilers: same formula as `ModulatedBlock.forward`.
 
-Groups are of one length here, [groups, length, channels], and share one time; the first groups are
-conditioned, the others receive the constant that a condition of zeros gives. A batch of objects with
-different numbers of tokens takes the plain path.
+Groups are of one length here, [groups, length, channels]; the first ones are conditioned, the others receive
+the constant that a condition of zeros gives. A batch of objects with different numbers of tokens takes the
+plain path.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ def dense_block(backend: AttentionBackend) -> DenseBlock:
     def forward(
         block: ModulatedBlock,
         x: Float[Tensor, "groups length channels"],
-        modulation: Float[Tensor, "1 6*channels"],
+        modulation: Float[Tensor, "groups_or_one 6*channels"],
         keys: Float[Tensor, "objects condition heads depth"],
         values: Float[Tensor, "objects condition heads depth"],
         unconditional: Float[Tensor, "1 channels"],
     ) -> Float[Tensor, "groups length channels"]:
-        shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(6, dim=1)
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation[:, None].chunk(6, dim=2)
         x = x + gate1 * _self_attention(block.self_attn, modulate(x, scale1, shift1), backend)
         x = x + _cross_attention(block.cross_attn, block.norm2(x), keys, values, unconditional, backend)
         out: Tensor = x + gate2 * block.mlp(modulate(x, scale2, shift2))
@@ -53,12 +53,12 @@ def run_plain(
 
 
 def run_with(dense: DenseBlock) -> RunBlock:
-    """A runner that takes `dense` where all groups are equally long and share their time."""
+    """A runner that takes `dense` where all groups are equally long."""
 
     def run(
         block: ModulatedBlock, x: Tensor, modulation: Tensor, objects: Segments, context: Context
     ) -> Tensor:
-        if objects.uniform_length is None or len(modulation) != 1:
+        if objects.uniform_length is None:
             return run_plain(block, x, modulation, objects, context)
         groups = x.view(objects.num_groups, objects.uniform_length, -1)
         keys, values = context.keys, context.values
