@@ -36,6 +36,7 @@ class TextToImageRunner(ModelProcess):
                 transformer_quantization=settings.transformer_quantization,
                 text_encoder_quantization=settings.text_encoder_quantization,
                 vae_slicing=settings.vae_slicing,
+                backend=settings.backend,
             )
 
     @bentoml.api(**runner_batch(OPTIONS))

@@ -106,7 +106,7 @@ def load_vae(folder: Path, *, device: torch.device | str, dtype: torch.dtype) ->
         config = read_config(folder)
         return random_module(lambda: AutoencoderKL.from_config(config), random, device=device, dtype=dtype)
     loaded: Any = AutoencoderKL.from_pretrained(
-        folder, torch_dtype=dtype, local_files_only=True, output_loading_info=True
+        folder, dtype=dtype, local_files_only=True, output_loading_info=True
     )
     return cast(AutoencoderKL, _complete(loaded, folder).to(device))
 

@@ -29,10 +29,12 @@ from models.image.flux_parts import (
     load_transformer,
     load_vae,
 )
-from models.quantization import scheme_named
+from models.image.klein import load_klein
+from models.quantization import Scheme, scheme_named
 
 INDEX = "model_index.json"
 SIDE_MULTIPLE = 16
+FLUX1, KLEIN = "flux1-schnell", "flux2-klein-4b"
 Image = UInt8[np.ndarray, "height width 3"]
 
 
@@ -53,8 +55,9 @@ class TextToImage:
         transformer_quantization: str = "none",
         text_encoder_quantization: str = "none",
         vae_slicing: bool = False,
+        backend: str = FLUX1,
     ) -> "TextToImage":
-        """Loads a folder in FLUX.1's published layout; nothing is fetched from anywhere.
+        """Loads a folder in its published layout; nothing is fetched from anywhere.
 
         Args:
             folder: Holds model_index.json and a folder for each part that it names.
@@ -63,6 +66,7 @@ class TextToImage:
             transformer_quantization: A scheme of `models.quantization` for the transformer's blocks, or none.
             text_encoder_quantization: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
+            backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.
 
         Raises:
             ValueError: For fp16, or an unknown scheme.
@@ -72,19 +76,16 @@ class TextToImage:
         check_parts(folder)
         with _quiet():
             try:
-                pipeline = FluxPipeline(
-                    transformer=load_transformer(
-                        folder / "transformer", device=device, dtype=dtype, scheme=schemes[0]
-                    ),
-                    text_encoder_2=load_t5(
-                        folder / "text_encoder_2", device=device, dtype=dtype, scheme=schemes[1]
-                    ),
-                    text_encoder=load_clip_text(folder / "text_encoder", device=device, dtype=dtype),
-                    vae=load_vae(folder / "vae", device=device, dtype=dtype),
-                    scheduler=load_scheduler(folder / "scheduler"),
-                    tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-                    tokenizer_2=T5TokenizerFast.from_pretrained(folder / "tokenizer_2"),
-                )
+                if backend == KLEIN:
+                    pipeline = load_klein(
+                        folder,
+                        device=device,
+                        dtype=dtype,
+                        transformer_scheme=schemes[0],
+                        text_encoder_scheme=schemes[1],
+                    )
+                else:
+                    pipeline = _load_flux1(folder, device, dtype, *schemes)
             except (OSError, RuntimeError, TypeError, KeyError) as error:
                 raise WeightsError(f"cannot load the text-to-image pipeline in {folder}: {error}") from error
         if vae_slicing:
@@ -133,6 +134,25 @@ class TextToImage:
             output_type="np",
         ).images
         return list((images * 255).round().astype(np.uint8))
+
+
+def _load_flux1(
+    folder: Path,
+    device: torch.device | str,
+    dtype: torch.dtype,
+    transformer_scheme: Scheme | None,
+    text_encoder_scheme: Scheme | None,
+) -> FluxPipeline:
+    transformer, t5 = folder / "transformer", folder / "text_encoder_2"
+    return FluxPipeline(
+        transformer=load_transformer(transformer, device=device, dtype=dtype, scheme=transformer_scheme),
+        text_encoder_2=load_t5(t5, device=device, dtype=dtype, scheme=text_encoder_scheme),
+        text_encoder=load_clip_text(folder / "text_encoder", device=device, dtype=dtype),
+        vae=load_vae(folder / "vae", device=device, dtype=dtype),
+        scheduler=load_scheduler(folder / "scheduler"),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        tokenizer_2=T5TokenizerFast.from_pretrained(folder / "tokenizer_2"),
+    )
 
 
 def check_parts(folder: Path) -> None:

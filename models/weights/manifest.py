@@ -205,4 +205,15 @@ AESTHETICS = WeightSource(
     ),
 )
 
-MANIFEST = (FLUX, ISNET, TRELLIS, TRELLIS_RADIANCE_FIELD, DINOV2, CLIP, AESTHETICS)
+FLUX2_KLEIN = WeightSource(
+    role="text to image, flux2-klein-4b",
+    origin=HubRepository(name="black-forest-labs/FLUX.2-klein-4B"),
+    folder="text_to_image",
+    licence="Apache-2.0",
+    profiles=(),
+    note="Optional instead of FLUX.1-schnell, not gated: put the repository's folder in place of text_to_image/"
+    " and set text_to_image.backend: flux2-klein-4b.",
+    files=(WeightFile(path="model_index.json"),),
+)
+
+MANIFEST = (FLUX, FLUX2_KLEIN, ISNET, TRELLIS, TRELLIS_RADIANCE_FIELD, DINOV2, CLIP, AESTHETICS)
