@@ -26,30 +26,39 @@ _OPTIONAL = {"nx", "ny", "nz"}
 
 
 def write_ply(gaussians: Gaussians) -> bytes:
-    """The splats as a PLY file's bytes.
+    """The splats as a PLY file's bytes, made on the splats' device and copied to the host once.
 
     Raises:
         ValueError: For more splats than consumers accept, or a value that is not finite.
     """
     if gaussians.num_splats > MAX_SPLATS:
         raise ValueError(f"{gaussians.num_splats} splats; a PLY may hold {MAX_SPLATS}")
-    table = np.zeros((gaussians.num_splats, len(PROPERTIES)), "<f4")
-    opacities = _array(gaussians.opacities).astype(np.float64).clip(MIN_OPACITY, 1.0 - MIN_OPACITY)
-    table[:, 0:3] = _array(gaussians.means)
-    table[:, 6:9] = (_array(gaussians.colors) - 0.5) / SH_C0
-    table[:, 9] = np.log(opacities) - np.log1p(-opacities)
-    table[:, 10:13] = np.log(_array(gaussians.scales).clip(MIN_SCALE))
-    table[:, 13:17] = _array(gaussians.quats_wxyz)
-    if not np.isfinite(table).all():
+    rows = ply_rows(gaussians)
+    if not bool(rows.isfinite().all()):
         raise ValueError("splats hold values that are not finite")
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {gaussians.num_splats}"]
     lines += [f"property float {name}" for name in PROPERTIES]
     header = "\n".join([*lines, "end_header", ""]).encode("ascii")
-    return header + table.tobytes()
+    table = _on_host(rows).numpy().astype("<f4", copy=False)
+    return b"".join([header, memoryview(table)])
 
 
-def read_ply(data: bytes) -> Gaussians:
-    """The splats of a binary little-endian PLY with float properties, found by name in any order.
+def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:
+    """The file's rows, in the order of `PROPERTIES`, on the splats' device."""
+    opacities = gaussians.opacities.double().clamp(MIN_OPACITY, 1.0 - MIN_OPACITY)
+    columns = [
+        gaussians.means.float(),
+        torch.zeros_like(gaussians.means, dtype=torch.float32),
+        (gaussians.colors.float() - 0.5) / SH_C0,
+        (opacities.log() - (-opacities).log1p()).float()[:, None],
+        gaussians.scales.float().clamp(min=MIN_SCALE).log(),
+        gaussians.quats_wxyz.float(),
+    ]
+    return torch.cat(columns, dim=1).detach()
+
+
+def read_ply(data: bytes, *, device: torch.device | str = "cpu") -> Gaussians:
+    """The splats of a binary little-endian PLY with float properties, found by name, on `device`.
 
     Normals may be missing and further properties (f_rest) are ignored.
 
@@ -63,18 +72,19 @@ def read_ply(data: bytes) -> Gaussians:
     expected = num_splats * len(names) * 4
     if len(data) - offset != expected:
         raise PlyFormatError(f"{num_splats} splats need {expected} bytes, found {len(data) - offset}")
-    table = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names))
+    values = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names))
+    table = _on_device(values, torch.device(device))
 
-    def columns(*wanted: str) -> NDArray[np.float32]:
+    def columns(*wanted: str) -> Tensor:
         return table[:, [names.index(name) for name in wanted]]
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     return Gaussians(
-        means=_tensor(columns("x", "y", "z")),
-        scales=torch.exp(_tensor(columns("scale_0", "scale_1", "scale_2"))),
-        quats_wxyz=torch.nn.functional.normalize(_tensor(quats), dim=-1),
-        opacities=torch.sigmoid(_tensor(columns("opacity")[:, 0])),
-        colors=0.5 + SH_C0 * _tensor(columns("f_dc_0", "f_dc_1", "f_dc_2")),
+        means=columns("x", "y", "z"),
+        scales=torch.exp(columns("scale_0", "scale_1", "scale_2")),
+        quats_wxyz=torch.nn.functional.normalize(quats, dim=-1),
+        opacities=torch.sigmoid(columns("opacity")[:, 0]),
+        colors=0.5 + SH_C0 * columns("f_dc_0", "f_dc_1", "f_dc_2"),
     )
 
 
@@ -96,9 +106,16 @@ def _read_header(data: bytes) -> tuple[list[str], int, int]:
     return [words[2] for words in lines[2:]], int(element[2]), end + len(b"end_header\n")
 
 
-def _array(values: Tensor) -> NDArray[np.float32]:
-    return values.detach().to("cpu", torch.float32).numpy()
+def _on_host(rows: Tensor) -> Tensor:
+    """A copy through pinned memory, which the card fills at full speed; torch keeps it for the next."""
+    if rows.device.type == "cpu":
+        return rows
+    pinned = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+    return pinned.copy_(rows)
 
 
-def _tensor(values: NDArray[np.float32]) -> Float[Tensor, "..."]:
-    return torch.from_numpy(values.astype(np.float32))
+def _on_device(values: NDArray[np.float32], device: torch.device) -> Float[Tensor, "splats properties"]:
+    """A copy of the file's table."""
+    staged = torch.empty(values.shape, pin_memory=device.type == "cuda")
+    staged.numpy()[:] = values
+    return staged.to(device)

@@ -28,4 +28,4 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
         data = Path(ply).read_bytes()
     except FileNotFoundError as error:
         raise AbandonedError("the request was given up") from error
-    return rotate_frame(read_ply(data).to(device), source=frame, target="validator")
+    return rotate_frame(read_ply(data, device=device), source=frame, target="validator")

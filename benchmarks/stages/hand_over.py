@@ -27,7 +27,7 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(name="gateway reads the file", build=lambda: file.read_bytes)
         yield Case(
             name="validation reads the splats",
-            build=lambda: lambda: read_ply(file.read_bytes()).to(lab.device),
+            build=lambda: lambda: read_ply(file.read_bytes(), device=lab.device),
         )
         if lab.device.type == "cuda":
             yield from _transfers(lab, len(data) // 4, file)
