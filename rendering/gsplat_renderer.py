@@ -63,7 +63,7 @@ class GsplatRenderer:
             width=cameras.width,
             height=cameras.height,
             eps2d=EPS2D,
-            backgrounds=backdrop.expand(cameras.num_views, 3).contiguous(),
             rasterize_mode="antialiased" if self.antialiased else "classic",
         )
-        return RenderedViews(rgb=rgb, alpha=alpha[..., 0])
+        # gsplat 1.5.3 refuses `backgrounds` in packed mode, its default, so the backdrop is added here
+        return RenderedViews(rgb=rgb + (1 - alpha) * backdrop, alpha=alpha[..., 0])
