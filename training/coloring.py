@@ -2,13 +2,14 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from training.objects.catalog import KINDS
+from training.objects.colors import COLOR_NAMES, COLORS
 from training.objects.dataset import Geometries
 from training.pictures import palette
-from training.text.specs import Spec, draw_spec
+from training.text.specs import Spec, draw_spec, training_colors
 
 SPECS_PER_KIND = 400
 
@@ -28,6 +29,9 @@ class ColoringTable:
             ]
         )
         self.colors: Float[Tensor, "kinds specs parts 3"] = torch.from_numpy(colors).to(device)
+        self._named = torch.tensor([color.srgb for color in COLORS], device=device)
+        allowed = [[name in training_colors(kind) for name in COLOR_NAMES] for kind in KINDS]
+        self._allowed: Bool[Tensor, "kinds names"] = torch.tensor(allowed, device=device)
 
     def draw(
         self, geometries: Geometries, batch: int, generator: torch.Generator, *, jitter: float = 0.0
@@ -43,3 +47,22 @@ class ColoringTable:
         colors = self.colors[geometries.kinds[rows], spec]
         noise = torch.rand(colors.shape, device=device, generator=generator) * 2 - 1
         return rows, spec, (colors + jitter * noise).clamp(0, 1)
+
+    def recolor(
+        self,
+        kinds: Int[Tensor, "batch"],
+        part_colors: Float[Tensor, "batch parts 3"],
+        generator: torch.Generator,
+        *,
+        share: float,
+    ) -> Float[Tensor, "batch parts 3"]:
+        """Give a share of the objects any colours at all, so that shapes are not told by their colour.
+
+        Parts whose new colour would be nearest to one that is held out for the kind keep the old one.
+        """
+        device = part_colors.device
+        free = torch.rand(part_colors.shape, device=device, generator=generator)
+        name = (free[..., None, :] - self._named).square().sum(-1).argmin(-1)
+        chosen = torch.rand(len(kinds), 1, device=device, generator=generator) < share
+        chosen = chosen & self._allowed[kinds[:, None], name]
+        return torch.where(chosen[..., None], free, part_colors)

@@ -42,6 +42,7 @@ RETRY_STEP = 7919
 JUDGE_AZIMUTHS = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0)
 SHEET_AZIMUTHS = (0.0, 35.0, 215.0)
 SHEET_SIZE = 160
+SETS = ("every_kind", "unseen_pairs", "known_prompts", "unknown_prompts")
 JUDGE_FILE = Path("build/training/trained/judge.safetensors")
 
 
@@ -221,6 +222,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="other people's prompts, one a line")
     parser.add_argument("--num-prompts", type=int, default=200)
     parser.add_argument("--num-pairs", type=int, default=1000)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="some of the sets only")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=0)
@@ -243,7 +245,8 @@ def main() -> None:
         sets["unknown_prompts"] = sample(unknown, arguments.num_prompts, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     table = {}
-    for name, prompts in sets.items():
+    for name in [name for name in sets if name in arguments.sets]:
+        prompts = sets[name]
         started = time.perf_counter()
         results = evaluator.run(prompts, arguments.seed)
         table[name] = summary(results)

@@ -160,7 +160,7 @@ def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     module.load_state_dict(dict(state))
     fresh = dict(type(module)(module.config).named_buffers())
     tensors = {
-        key: (fresh[key] if key in fresh else value).half().contiguous()
+        key: fresh.get(key, value).half().contiguous()
         for key, value in module.state_dict().items()
     }
     save_file(tensors, path)

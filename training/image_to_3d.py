@@ -40,6 +40,7 @@ IMAGE_SIZE = 224
 SIGMA_MIN = 1e-5
 DROP_CONDITION = 0.1
 STRUCTURE_DRAWS = 3
+ANY_COLOR_SHARE = 0.4
 PURE_NOISE_SHARE = 0.15
 NEAR_NOISE_SHARE = 0.25
 NEAR_NOISE = 0.88
@@ -119,6 +120,8 @@ class ImageTo3DTrainer:
     def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
         """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
         rows, _, part_colors = self.table.draw(self.renderer.geometries, batch, self.generator, jitter=0.05)
+        kinds = self.renderer.geometries.kinds[rows]
+        part_colors = self.table.recolor(kinds, part_colors, self.generator, share=ANY_COLOR_SHARE)
         images = conditioning_images(self.renderer, rows, part_colors, IMAGE_SIZE)
         with torch.autocast(self.device, torch.bfloat16):
             cond = self.encode(images)
