@@ -40,7 +40,7 @@ def write_ply(gaussians: Gaussians) -> bytes:
     lines += [f"property float {name}" for name in PROPERTIES]
     header = "\n".join([*lines, "end_header", ""]).encode("ascii")
     table = _on_host(rows).numpy().astype("<f4", copy=False)
-    return b"".join([header, memoryview(table)])
+    return b"".join([header, table.data])
 
 
 def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:

@@ -16,10 +16,12 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from models.acceleration import Switches, accelerate
 from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError, MinerError
 from models.gaussians.gaussians import Gaussians
+from models.latents.object_latents import ObjectLatents, separated
 from models.mesh.mesh import Mesh
 from models.residency import HostResident
 from models.sampling import SamplerSettings, request_generator, stacked_noise, voxel_noise
@@ -41,6 +43,7 @@ class _Item:
     cropped: Cropped
     cond: Float[Tensor, "tokens channels"]
     voxels: Int[Tensor, "voxels 3"]
+    latents: ObjectLatents | None = None
     result: Gaussians | MinerError
 
     def __init__(self, *, generator: torch.Generator) -> None:
@@ -94,6 +97,7 @@ class ImageTo3D:
         overrides: Mapping[str, Path] | None = None,
         small: bool = False,
         max_voxels: int | None = None,
+        switches: Switches | None = None,
     ) -> "ImageTo3D":
         """Loads a folder in the published layout.
 
@@ -106,13 +110,16 @@ class ImageTo3D:
             encoder_dtype: Precision of the image encoder.
             overrides: Other files for some roles, so that distilled flows drop in (see `read_pipeline`).
             small, max_voxels: See the constructor.
+            switches: Fast paths; by default none. Their first calls compile.
 
         Raises:
             WeightsError: A part is missing or does not fit its config.
         """
         random = random_weights_of(folder)
+        stages = ConditionTo3D.load(folder, device=device, dtype=dtype, overrides=overrides)
+        accelerate(stages, switches or Switches())
         return cls(
-            stages=ConditionTo3D.load(folder, device=device, dtype=dtype, overrides=overrides),
+            stages=stages,
             image_encoder=ImageEncoder.load(
                 image_encoder or folder / "image_cond_model", device=device, dtype=encoder_dtype
             ),
@@ -193,6 +200,7 @@ class ImageTo3D:
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         timings: dict[str, float] | None = None,
+        kept: dict[int, ObjectLatents] | None = None,
     ) -> list[Gaussians | MinerError]:
         """Splats, or what went wrong, for each image.
 
@@ -202,6 +210,7 @@ class ImageTo3D:
             structure: Sampling of the structure stage; by default the weights' own.
             latents: Sampling of the latent stage; by default the weights' own.
             timings: Receives seconds per stage: preprocess, encode_image, structure, latents, gaussians.
+            kept: Receives the latents of each image that has some, by its position.
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
@@ -214,6 +223,8 @@ class ImageTo3D:
             self._condition(_alive(group), clock)
             self._place(_alive(group), structure or self.defaults.structure, clock)
             self._paint(_alive(group), latents or self.defaults.latents, clock)
+        if kept is not None:
+            kept.update({i: item.latents for i, item in enumerate(items) if item.latents is not None})
         return [item.result for item in items]
 
     def _crop(self, item: _Item, image: RgbaImage) -> None:
@@ -249,8 +260,8 @@ class ImageTo3D:
                 latents = self.sample_latents(_conditions(items), voxels, _generators(items), settings)
             with clock("gaussians"):
                 splats = self.decode_gaussians(latents)
-            for item, gaussians in zip(items, splats, strict=True):
-                item.result = gaussians
+            for item, gaussians, own in zip(items, splats, separated(latents), strict=True):
+                item.result, item.latents = gaussians, own
 
 
 def _alive(items: Sequence[_Item]) -> list[_Item]:
