@@ -35,6 +35,8 @@ NOOPS: Mapping[str, Job] = {
     "video": VideoJob(noop=True),
 }
 
+IMPORT_TIME = time.time()
+
 logger = logging.getLogger(__name__)
 
 
@@ -124,7 +126,10 @@ async def warm_batcher(stage: Stage[Any, Any]) -> None:
 def start_time() -> float:
     """When the service was started, in seconds since 1970: its first process is this one's parent."""
     in_server = bentoml.server_context.worker_index is not None
-    created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
+    try:
+        created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
+    except (psutil.Error, RuntimeError, OSError):  # sandboxes without /proc/stat's boot time
+        return IMPORT_TIME
     return created
 
 

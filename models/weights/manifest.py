@@ -211,8 +211,8 @@ FLUX2_KLEIN = WeightSource(
     folder="text_to_image",
     licence="Apache-2.0",
     profiles=(),
-    note="Optional instead of FLUX.1-schnell, not gated: put the repository's folder in place of text_to_image/"
-    " and set text_to_image.backend: flux2-klein-4b.",
+    note="Optional instead of FLUX.1-schnell, not gated: put the repository's folder in place of"
+    " text_to_image/ and set text_to_image.backend: flux2-klein-4b.",
     files=(WeightFile(path="model_index.json"),),
 )
 
