@@ -159,10 +159,7 @@ def save_half(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> Non
     """Strictly check the state against the module and write it; buffers are the module's own."""
     module.load_state_dict(dict(state))
     fresh = dict(type(module)(module.config).named_buffers())
-    tensors = {
-        key: fresh.get(key, value).half().contiguous()
-        for key, value in module.state_dict().items()
-    }
+    tensors = {key: fresh.get(key, value).half().contiguous() for key, value in module.state_dict().items()}
     save_file(tensors, path)
 
 
