@@ -15,15 +15,24 @@ from starlette.responses import Response
 
 from gateway.desk import Desk
 from gateway.middleware import ContractMiddleware
-from gateway.parameters import MAX_PROMPT_LENGTH, MAX_SEED, MAX_VIDEO_SIZE, MIN_VIDEO_SIZE, RANDOM_SEED
+from gateway.parameters import (
+    MAX_PROMPT_LENGTH,
+    MAX_SEED,
+    MAX_VIDEO_SIZE,
+    MIN_VIDEO_SIZE,
+    RANDOM_SEED,
+    split_formats,
+)
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import create_probes, describe
+from gateway.products import Products
 from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
 from runners.handover import Handover, handover_root
+from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
 from runners.process import show_own_logs
 from runners.shared import method_of, runner_of
@@ -37,6 +46,7 @@ Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
 # What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
+Glb = Annotated[bytes, bentoml.validators.ContentType("model/gltf-binary")]
 Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
 
 
@@ -60,7 +70,11 @@ class Miner:
         logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
         stages = {name: self._stage(name) for name in get_args(StageName)}
-        self._pipeline = Pipeline(Stages(**stages), max_retries=CONFIGURATION.validation.max_retries)
+        lack = lack_of_mesh_decoder(CONFIGURATION)
+        retries = CONFIGURATION.validation.max_retries
+        self._pipeline = Pipeline(Stages(**stages), max_retries=retries, meshes=lack is None)
+        size = CONFIGURATION.render.resolution
+        self._products = Products(self._pipeline, lack_of_meshes=lack, video_size=size)
         self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
         PROBES.state.report = self._readiness.report
         self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
@@ -88,17 +102,24 @@ class Miner:
         return self._readiness.is_ready
 
     @bentoml.api(route="/generate")
-    async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED) -> Ply:
-        """Gaussian splats; 204 if no attempt passed validation."""
+    async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply") -> Ply:
+        """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
+        return await self._make(prompt, seed, split_formats(format))  # type: ignore[return-value]
 
-        async def ply_response(ply: Path, watch: Stopwatch) -> Response:
-            with watch.measure("read"):
-                return Response(
-                    await asyncio.to_thread(ply.read_bytes), media_type="application/octet-stream"
-                )
+    @bentoml.api(route="/generate_mesh")
+    async def generate_mesh(self, prompt: Prompt, seed: Seed = RANDOM_SEED) -> Glb:
+        """A textured mesh; 204 if no attempt passed validation."""
+        return await self._make(prompt, seed, ("glb",))  # type: ignore[return-value]
 
-        seconds = OPTIONS.deadline_seconds
-        return await self._desk.answer(prompt, seed, ply_response, deadline_seconds=seconds)  # type: ignore[return-value]
+    async def _make(self, prompt: str, seed: int, formats: tuple[str, ...]) -> Response:
+        async def product(ply: Path, watch: Stopwatch) -> Response:
+            return await self._products.respond(formats, ply, watch)
+
+        quick = {"ply", "spz"}.issuperset(formats)
+        seconds = OPTIONS.deadline_seconds if quick else OPTIONS.video_deadline_seconds
+        return self._products.refusal(formats) or await self._desk.answer(
+            prompt, seed, product, deadline_seconds=seconds, keep_latents="glb" in formats
+        )
 
     @bentoml.api(route="/generate_video")
     async def generate_video(

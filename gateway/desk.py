@@ -34,7 +34,15 @@ class Desk:
         self._is_ready = is_ready
         self._in_work = 0
 
-    async def answer(self, prompt: str, seed: int, product: Product, *, deadline_seconds: float) -> Response:
+    async def answer(
+        self,
+        prompt: str,
+        seed: int,
+        product: Product,
+        *,
+        deadline_seconds: float,
+        keep_latents: bool = False,
+    ) -> Response:
         """The response to one request; never raises.
 
         Args:
@@ -42,12 +50,13 @@ class Desk:
             seed: -1 picks one.
             product: Makes the response's body from a finished PLY file.
             deadline_seconds: From now until the response.
+            keep_latents: Whether the product needs the latents beside the PLY.
         """
         watch = Stopwatch()
         try:
             with self._admitted():
                 async with asyncio.timeout(deadline_seconds):
-                    response = await self._make(prompt, seed, product, watch)
+                    response = await self._make(prompt, seed, product, watch, keep_latents)
         except TimeoutError:
             error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
             response = error.response()
@@ -59,9 +68,11 @@ class Desk:
         RESULTS.labels(response.status_code).inc()
         return response
 
-    async def _make(self, prompt: str, seed: int, product: Product, watch: Stopwatch) -> Response:
+    async def _make(
+        self, prompt: str, seed: int, product: Product, watch: Stopwatch, keep_latents: bool
+    ) -> Response:
         with self._handover.reserve() as ply:
-            outcome = await self._pipeline.make_ply(prompt, seed, ply, watch)
+            outcome = await self._pipeline.make_ply(prompt, seed, ply, watch, keep_latents=keep_latents)
             if outcome.rejection is None:
                 response = await product(ply, watch)
             else:

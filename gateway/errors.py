@@ -12,6 +12,7 @@ CODES = {
     415: "unsupported_media_type",
     422: "invalid_parameter",
     500: "internal_error",
+    501: "not_implemented",
     503: "overloaded",
     504: "deadline_exceeded",
 }

@@ -19,6 +19,7 @@ from gateway.errors import HttpError
 from gateway.forms import JSON, parse_fields
 from gateway.parameters import INTEGERS_OF_PATH, check_parameters
 
+GLB_TYPE = "model/gltf-binary"
 MAX_DISCARDED_BYTES = 64 * 2**20
 DISCARD_SECONDS = 5.0
 KEPT_HEADERS = ("allow", "retry-after", "server", "x-bentoml-request-id")
@@ -58,7 +59,10 @@ class ContractMiddleware:
         if scope["method"] == "POST" and path in INTEGERS_OF_PATH:
             headers = Headers(scope=scope)
             body = await read_body(headers, receive, self.max_body_bytes)
-            parameters = check_parameters(path, await parse_fields(headers, body))
+            fields = await parse_fields(headers, body)
+            if GLB_TYPE in headers.get("accept", "") and not fields.get("format"):
+                fields["format"] = "glb"
+            parameters = check_parameters(path, fields)
             scope, replay = with_json_body(scope, parameters)
             await while_client_waits(self.app(scope, replay, send), receive)
         elif (scope["method"], path) == ("GET", "/metrics"):

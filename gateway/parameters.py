@@ -30,7 +30,8 @@ class IntegerField:
 
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
 VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
-INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES)}
+FORMATS = ("ply", "glb", "spz", "mp4")
+INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES), "/generate_mesh": (SEED,)}
 
 
 def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int]:
@@ -44,7 +45,21 @@ def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str |
         value = fields.get(field.name)
         if value is not None and value != "":
             parameters[field.name] = _integer(field, value)
+    if path == "/generate" and fields.get("format") not in (None, ""):
+        parameters["format"] = ",".join(split_formats(fields["format"]))
     return parameters
+
+
+def split_formats(value: object) -> tuple[str, ...]:
+    """The formats of a list such as `ply,glb`, each once.
+
+    Raises:
+        HttpError: 422 for any other name.
+    """
+    names = [name.strip().lower() for name in value.split(",")] if isinstance(value, str) else [""]
+    if unknown := [name for name in names if name not in FORMATS]:
+        raise HttpError(422, f"format must be some of {', '.join(FORMATS)}, not {unknown[0][:40]!r}")
+    return tuple(dict.fromkeys(names))
 
 
 def _prompt(value: object) -> str:

@@ -57,20 +57,28 @@ class Outcome:
 class Pipeline:
     """The way from a prompt to a result."""
 
-    def __init__(self, stages: Stages, *, max_retries: int) -> None:
-        """Takes the runners, and how often a failed attempt is repeated."""
+    def __init__(self, stages: Stages, *, max_retries: int, meshes: bool = False) -> None:
+        """Takes the runners, how often a failed attempt is repeated, and whether meshes can be made."""
         self.stages = stages
+        self._mesh_decoder = stages.image_to_3d.called("mesh_decoder")
+        self._mesh = stages.video.called("mesh")
+        self._spz = stages.video.called("spz")
+        self._meshes = meshes
         self._max_retries = max_retries
 
-    async def make_ply(self, prompt: str, seed: int, ply: Path, watch: Stopwatch) -> Outcome:
+    async def make_ply(
+        self, prompt: str, seed: int, ply: Path, watch: Stopwatch, *, keep_latents: bool = False
+    ) -> Outcome:
         """Fills the reserved file `ply` with an object that passed validation, or says why not.
+
+        `make_glb` needs the latents to be kept, beside the PLY.
 
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
         outcome = Outcome(seed=seed, rejection="no attempt")
         for attempt_seed in seeds(seed, 1 + self._max_retries):
-            rejection = await self._attempt(prompt, attempt_seed, ply, watch)
+            rejection = await self._attempt(prompt, attempt_seed, ply, watch, keep_latents)
             outcome = Outcome(seed=attempt_seed, rejection=rejection)
             if rejection is None:
                 break
@@ -82,6 +90,16 @@ class Pipeline:
         video = await self.stages.video.run(VideoJob(ply=str(ply), size=size), watch)
         return video.mp4
 
+    async def make_glb(self, ply: Path, watch: Stopwatch) -> bytes:
+        """Decodes and finishes the mesh of the object in `ply`, whose latents were kept."""
+        latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
+        await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
+        return (await self._mesh.run(VideoJob(product="glb", mesh=mesh), watch)).file
+
+    async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
+        """Compresses the object in `ply`."""
+        return (await self._spz.run(VideoJob(product="spz", ply=str(ply)), watch)).file
+
     async def rehearse(self, prompt: str, ply: Path) -> None:
         """One small run through every stage, so that the first request finds everything warm.
 
@@ -89,18 +107,24 @@ class Pipeline:
             StageFailedError: The service cannot work.
         """
         watch = Stopwatch()
-        rejection = await self._attempt(prompt, 0, ply, watch)
+        rejection = await self._attempt(prompt, 0, ply, watch, self._meshes)
         if rejection is None:
             await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
+            if self._meshes:
+                await self.make_glb(ply, watch)
         logger.info("rehearsal: %s", watch.header())
 
-    async def _attempt(self, prompt: str, seed: int, ply: Path, watch: Stopwatch) -> str | None:
+    async def _attempt(
+        self, prompt: str, seed: int, ply: Path, watch: Stopwatch, keep_latents: bool
+    ) -> str | None:
         """Why the attempt is rejected, None if it passes."""
         stages = self.stages
         try:
             image = await stages.text_to_image.run(ImageJob(prompt=prompt, seed=seed), watch)
             matte = await stages.matting.run(MatteJob(image=image.image), watch)
-            await stages.image_to_3d.run(SplatJob(image=matte.image, seed=seed, ply=str(ply)), watch)
+            latents = str(ply.with_suffix(".latents")) if keep_latents else ""
+            splat_job = SplatJob(image=matte.image, seed=seed, ply=str(ply), latents=latents)
+            await stages.image_to_3d.run(splat_job, watch)
             verdict = await stages.validation.run(JudgeJob(prompt=prompt, ply=str(ply)), watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:

@@ -9,10 +9,12 @@ from starlette.routing import Route
 
 from gateway import VERSION
 from runners.configuration import Configuration
+from runners.mesh import lack_of_mesh_decoder
 
 
 def describe(configuration: Configuration) -> dict[str, str]:
     """What runs here, and why."""
+    lack = lack_of_mesh_decoder(configuration)
     return {
         "version": VERSION,
         "profile": configuration.profile,
@@ -20,6 +22,7 @@ def describe(configuration: Configuration) -> dict[str, str]:
         "device": configuration.device,
         "weights": "RANDOM" if configuration.random_weights else Path(configuration.weights).name,
         "frame": configuration.frame,
+        "meshes": "available" if lack is None else f"unavailable: {lack}",
     }
 
 

@@ -1,6 +1,7 @@
 """Calling the runners, one job at a time and a bounded number at once."""
 
 import asyncio
+import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,12 @@ class Stage(Generic[J, R]):
         self._runner = runner
         self._method = method
         self._slots = asyncio.Semaphore(concurrency)
+
+    def called(self, name: str) -> "Stage[J, R]":
+        """The same runner and places under another name, for another kind of job."""
+        other: Stage[J, R] = copy.copy(self)
+        other.name = name
+        return other
 
     async def run(self, job: J, watch: Stopwatch) -> R:
         """The job's result.

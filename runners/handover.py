@@ -22,6 +22,7 @@ from typing import Literal
 PREFIX = "fast-3d-miner"
 LOCK_NAME = "gateway.lock"
 SHARED_MEMORY = Path("/dev/shm")
+SUFFIXES = (".ply", ".latents", ".mesh")
 MIN_FREE_BYTES = 2**30
 
 
@@ -66,20 +67,23 @@ class Handover:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(self._folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
         if _try_lock(self._lock, fcntl.LOCK_EX):  # no sibling is alive: whatever lies here is stale
-            for file in self._folder.glob("*.ply"):
+            for file in (f for f in self._folder.iterdir() if f.suffix in SUFFIXES):
                 file.unlink(missing_ok=True)
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         _remove_dead_folders(root, keep=self._folder)
 
     @contextmanager
     def reserve(self) -> Iterator[Path]:
-        """An empty file that exists only inside the `with` block."""
+        """An empty .ply file, and beside it a .latents and a .mesh, that exist only inside the block."""
         path = self._folder / f"{uuid.uuid4().hex}.ply"
-        path.touch(mode=0o600, exist_ok=False)
+        files = [path.with_suffix(suffix) for suffix in SUFFIXES]
+        for file in files:
+            file.touch(mode=0o600, exist_ok=False)
         try:
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            for file in files:
+                file.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets the runners leave; removes the folder if no sibling uses it."""

@@ -12,6 +12,7 @@ from models.errors import MinerError
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.handover import AbandonedError, fill
+from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
@@ -19,6 +20,7 @@ from runners.weights import stage_weights
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
+    from models.latents.object_latents import ObjectLatents
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.image_to_3d
@@ -26,7 +28,7 @@ OPTIONS = CONFIGURATION.services.image_to_3d
 
 @bentoml.service(name="image_to_3d", **runner_service(OPTIONS))
 class ImageTo3DRunner(ModelProcess):
-    """Holds the image encoder, both flows and the Gaussian decoder."""
+    """Holds the image encoder, both flows, the Gaussian decoder and, once wanted, the mesh decoder."""
 
     def __init__(self) -> None:
         """Loads the models."""
@@ -41,6 +43,7 @@ class ImageTo3DRunner(ModelProcess):
         self._clean_up, self._write_ply = clean_up, write_ply
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
+        self._device = torch.device(CONFIGURATION.device)
         with self.loading("image_to_3d", CONFIGURATION.device):
             self._model = ImageTo3D.load(
                 stage_weights(CONFIGURATION, "image_to_3d"),
@@ -58,14 +61,30 @@ class ImageTo3DRunner(ModelProcess):
         return answer_batch(jobs, SplatResult, self._generate)
 
     def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
+        made = iter(self._make([job for job in jobs if not job.mesh]))
+        return [self._decode_mesh(job) if job.mesh else next(made) for job in jobs]
+
+    def _decode_mesh(self, job: SplatJob) -> SplatResult | Exception:
+        started = time.perf_counter()
+        try:
+            decode_mesh(self._model, job.latents, job.mesh, self._device)
+        except (MinerError, AbandonedError) as error:
+            return error
+        return SplatResult(timings={"decode": time.perf_counter() - started})
+
+    def _make(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
         wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
         timings: dict[str, float] = {}
         images, seeds = [job.pixels for job in wanted], [job.seed for job in wanted]
         made: Sequence[Gaussians | MinerError] = []
+        kept: dict[int, ObjectLatents] = {}
         if wanted:
             made = self._model.generate(
-                images, seeds, structure=self._structure, latents=self._latents, timings=timings
+                images, seeds, structure=self._structure, latents=self._latents, timings=timings, kept=kept
             )
+            for i, latents in kept.items():
+                if wanted[i].latents:
+                    keep_latents(wanted[i].latents, latents)
         by_file = {job.ply: item for job, item in zip(wanted, made, strict=True)}
         return [self._finish(by_file.get(job.ply, AbandonedError()), job.ply, timings) for job in jobs]
 

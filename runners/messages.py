@@ -95,10 +95,17 @@ class MatteResult(Result):
 
 
 class SplatJob(PixelsJob):
-    """Turn `image` (HxWx4, straight alpha) into splats, written to the reserved file `ply`."""
+    """Turn `image` (HxWx4, straight alpha) into splats, written to the reserved file `ply`.
+
+    Attributes:
+        latents: A reserved file that takes the latents too, if named.
+        mesh: If named, nothing is generated: this reserved file takes the mesh decoded from `latents`.
+    """
 
     seed: int = 0
     ply: str = ""
+    latents: str = ""
+    mesh: str = ""
 
 
 class SplatResult(Result):
@@ -129,17 +136,21 @@ class VideoJob(Job):
     Attributes:
         size: Side of the frame in pixels.
         max_frames: Stop early; None films the whole path.
+        product: What to make of it; a GLB is made of the surface in the file `mesh`.
     """
 
     ply: str = ""
     size: int = 64
     max_frames: int | None = None
+    product: Literal["mp4", "glb", "spz"] = "mp4"
+    mesh: str = ""
 
 
 class VideoResult(Result):
-    """`mp4` is the whole file."""
+    """`mp4`, or for another product `file`, is the whole file."""
 
     mp4: bytes = b""
+    file: bytes = b""
 
 
 class CardMemory(Message):

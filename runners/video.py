@@ -1,4 +1,4 @@
-"""Splats to a turntable video, in a process of its own."""
+"""Splats to a turntable video, decoded surfaces to GLB, splats to SPZ: what follows a generation."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -9,6 +9,7 @@ import bentoml
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.configuration.schema import RenderOptions
+from runners.mesh import finish_mesh
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
@@ -42,7 +43,18 @@ class VideoRunner(ModelProcess):
         return answer_batch(jobs, VideoResult, self._generate)
 
     def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult]:
-        return [self._film(job) for job in jobs]
+        makers = {"mp4": self._film, "glb": self._finish_mesh, "spz": self._compress}
+        return [makers[job.product](job) for job in jobs]
+
+    def _finish_mesh(self, job: VideoJob) -> VideoResult:
+        glb, timings = finish_mesh(job.mesh, CONFIGURATION.mesh)
+        return VideoResult(file=glb, timings=timings)
+
+    def _compress(self, job: VideoJob) -> VideoResult:
+        from export.spz import write_spz
+
+        splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
+        return VideoResult(file=write_spz(splats))
 
     def _film(self, job: VideoJob) -> VideoResult:
         splats = read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)

@@ -1,12 +1,17 @@
-"""Asks the service for a prompt and writes NAME.ply, NAME.mp4 and NAME.png (a contact sheet of 8 views).
+"""Asks the service for a prompt and writes one object as NAME.ply, .glb, .spz and .mp4, as far as asked for.
 
-python -m scripts.generate "pink bicycle" [--serve] [--port 8093] [--out out] [--seed -1] [--attempts 1]
+python -m scripts.generate "pink bicycle" [--formats ply,mp4] [--serve] [--port 8093] [--out out] [--seed -1]
+    [--attempts 1]
+
+Beside a PLY it writes NAME.png, a contact sheet of 8 views. All files come from one generation.
 """
 
 import argparse
+import io
 import re
 import sys
 import time
+import zipfile
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +34,7 @@ class Arguments:
     seed: int
     attempts: int
     serve: bool
+    formats: str
 
 
 def main() -> None:
@@ -45,29 +51,36 @@ def main() -> None:
 
 
 def make(url: str, arguments: Arguments) -> None:
-    """Writes all three files.
+    """Writes the files.
 
     Raises:
         SystemExit: The service refused, rejected or is not there.
     """
     stem = arguments.out / slug(arguments.prompt)
     with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
-        ply, seed = ask_often(client, arguments)
-        write(stem.with_suffix(".ply"), ply)
-        video = ask(client, "/generate_video/", {"prompt": arguments.prompt, "seed": seed})
-        if video is None:
-            sys.exit(REJECTED)
-        write(stem.with_suffix(".mp4"), video[0])
-    write(stem.with_suffix(".png"), contact_sheet(ply))
+        files = unpack(ask_often(client, arguments), arguments.formats)
+    for name, data in files.items():
+        write(stem.with_suffix(f".{name}"), data)
+    if "ply" in files:
+        write(stem.with_suffix(".png"), contact_sheet(files["ply"]))
 
 
-def ask_often(client: httpx.Client, arguments: Arguments) -> tuple[bytes, str]:
-    """The PLY and its seed, from the first of several requests that is not rejected.
+def unpack(body: bytes, formats: str) -> dict[str, bytes]:
+    """The files of an answer: one as it is, several in a ZIP."""
+    names = list(dict.fromkeys(name.strip().lower() for name in formats.split(",")))
+    if len(names) == 1:
+        return {names[0]: body}
+    with zipfile.ZipFile(io.BytesIO(body)) as bundle:
+        return {name: bundle.read(f"object.{name}") for name in names}
+
+
+def ask_often(client: httpx.Client, arguments: Arguments) -> bytes:
+    """The body of the first of several requests that is not rejected.
 
     Raises:
         SystemExit: All were rejected, or the service failed.
     """
-    fields = {"prompt": arguments.prompt, "seed": str(arguments.seed)}
+    fields = {"prompt": arguments.prompt, "seed": str(arguments.seed), "format": arguments.formats}
     for _ in range(arguments.attempts):
         result = ask(client, "/generate/", fields)
         if result is not None:
@@ -75,8 +88,8 @@ def ask_often(client: httpx.Client, arguments: Arguments) -> tuple[bytes, str]:
     sys.exit(REJECTED)
 
 
-def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes, str] | None:
-    """The body of a 200 and the seed that made it; None for a 204.
+def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> bytes | None:
+    """The body of a 200; None for a 204.
 
     Raises:
         SystemExit: Any other answer.
@@ -93,7 +106,7 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> tuple[bytes,
     if reply.status_code != httpx.codes.OK:
         sys.exit(f"{path} answered {reply.status_code}: {reply.text}")
     print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers['server-timing']}")
-    return reply.content, reply.headers["x-seed"]
+    return reply.content
 
 
 def contact_sheet(ply: bytes) -> bytes:
@@ -124,6 +137,7 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--out", type=Path, default=Path("out"))
     parser.add_argument("--seed", type=int, default=-1, help="-1 picks one")
     parser.add_argument("--attempts", type=int, default=1, help="requests to make until one is not rejected")
+    parser.add_argument("--formats", default="ply,mp4", help="some of ply, glb, spz, mp4")
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
     parsed = parser.parse_args()
     return Arguments(**vars(parsed))

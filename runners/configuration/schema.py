@@ -196,6 +196,15 @@ class RenderOptions:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class MeshOptions:
+    """The GLB."""
+
+    faces: Annotated[Whole, Field(ge=100, le=1_000_000)] | Literal["all"]
+    texture: Annotated[Whole, Field(ge=256, le=4096)] | Literal["none"]
+    unwrap_seconds: Annotated[Number, Field(ge=0, le=600)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Configuration:
     """The whole file, with every `auto` of a preset filled in."""
 
@@ -210,6 +219,7 @@ class Configuration:
     image_to_3d: ImageTo3DOptions
     validation: ValidationOptions
     render: RenderOptions
+    mesh: MeshOptions
 
     @property
     def random_weights(self) -> bool:

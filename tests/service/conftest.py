@@ -1,5 +1,6 @@
 """The service with stand-in models: in this process, and as a real server."""
 
+import json
 import os
 import socket
 import subprocess
@@ -29,6 +30,9 @@ def placeholder_weights() -> Path:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
+    models = {"slat_decoder_mesh": "mesh"}
+    (folder / "image_to_3d/pipeline.json").write_text(json.dumps({"args": {"models": models}}))
+    (folder / "image_to_3d/mesh.safetensors").touch()
     return folder
 
 

@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 
 from models.errors import EmptyMatteError, EmptyStructureError
 from models.gaussians.gaussians import Gaussians
+from models.latents.object_latents import ObjectLatents
+from models.mesh.mesh import Mesh
+from models.sparse import SparseTensor
 
 NUM_SPLATS = 7000
 SIDE = 64
@@ -100,10 +103,22 @@ class ImageTo3D:
         return cls()
 
     def generate(
-        self, images: Sequence[Pixels], seeds: Sequence[int], *, timings: dict[str, float], **_: object
+        self,
+        images: Sequence[Pixels],
+        seeds: Sequence[int],
+        *,
+        timings: dict[str, float],
+        kept: dict[int, ObjectLatents],
+        **_: object,
     ) -> list[Gaussians | EmptyStructureError]:
         timings["structure"] = 0.001
+        for i, image in enumerate(images):  # a voxel whose latent is the colour
+            color = torch.tensor([color_of(read_prompt(image))])
+            kept[i] = ObjectLatents(coords=torch.zeros(1, 3, dtype=torch.int), feats=color)
         return [self._make(read_prompt(image), seed) for image, seed in zip(images, seeds, strict=True)]
+
+    def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
+        return [tetrahedra(latents.feats[0])]
 
     def _make(self, prompt: str, seed: int) -> Gaussians | EmptyStructureError:
         if "void" in prompt:
@@ -126,6 +141,17 @@ def ball(color: tuple[float, float, float], seed: int) -> Gaussians:
         quats_wxyz=torch.nn.functional.normalize(torch.randn(NUM_SPLATS, 4, generator=generator), dim=-1),
         opacities=torch.full((NUM_SPLATS,), 0.9),
         colors=torch.tensor(color).expand(NUM_SPLATS, 3).clone(),
+    )
+
+
+def tetrahedra(color: torch.Tensor) -> Mesh:
+    """Two of one colour."""
+    corners = torch.tensor([[0.0, 0, 0], [0.02, 0, 0], [0, 0.02, 0], [0, 0, 0.02]])  # cells are 0.004
+    faces = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    return Mesh(
+        vertices=torch.cat([corners, corners - 0.03]),
+        faces=torch.cat([faces, faces + 4]),
+        attributes=color.expand(8, 3),
     )
 
 

@@ -1,0 +1,111 @@
+"""Meshes on their way through the runners.
+
+    latents file (3D process) -> if the object passed: decoded, extracted -> mesh file -> GLB (video process)
+
+Decoding needs the 3D stage's card; all that follows is the work of one CPU core for a second or two, so it
+runs beside the video, in a process that no generation waits for, and costs neither a process nor a CUDA
+context of its own.
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runners.configuration import Configuration
+from runners.configuration.schema import MeshOptions
+from runners.handover import AbandonedError, fill
+
+if TYPE_CHECKING:
+    import torch
+
+    from models.image_to_3d import ImageTo3D
+    from models.latents.object_latents import ObjectLatents
+
+MESH_ROLE = "slat_decoder_mesh"
+
+
+def lack_of_mesh_decoder(configuration: Configuration) -> str | None:
+    """What keeps this service from making meshes; None if nothing does. Loads no torch."""
+    if configuration.random_weights:
+        return None
+    folder = Path(configuration.weights) / "image_to_3d"
+    try:
+        named = json.loads((folder / "pipeline.json").read_text())["args"]["models"].get(MESH_ROLE)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        named = None
+    override = configuration.image_to_3d.weights.overrides.get(MESH_ROLE)
+    if override is None and named is None:
+        return f"image_to_3d/pipeline.json of {Path(configuration.weights).name} names no {MESH_ROLE}"
+    path = folder / (override or str(named))
+    file = path.with_name(path.name + ".safetensors")
+    return None if file.is_file() else f"there is no {file.name} in {Path(configuration.weights).name}"
+
+
+def keep_latents(file: str, latents: "ObjectLatents") -> None:
+    """Fills a reserved file with latents."""
+    _fill(
+        file, coords=latents.coords.byte().cpu().numpy(), feats=latents.feats.detach().float().cpu().numpy()
+    )
+
+
+def decode_mesh(model: "ImageTo3D", latents: str, mesh: str, device: "torch.device") -> None:
+    """Fills the reserved file `mesh` with the surface of the object whose latents were kept."""
+    import torch
+
+    from export.meshes.surface import surface_of
+    from models.latents.object_latents import ObjectLatents
+
+    arrays = _read(latents)
+    kept = ObjectLatents(
+        coords=torch.from_numpy(arrays["coords"]).int(), feats=torch.from_numpy(arrays["feats"])
+    )
+    (decoded,) = model.decode_mesh(kept.as_batch(device))
+    surface = surface_of(decoded)
+    _fill(mesh, vertices=surface.vertices, faces=surface.faces, colors=surface.colors)
+
+
+def finish_mesh(mesh: str, options: MeshOptions) -> tuple[bytes, dict[str, float]]:
+    """The GLB of a decoded surface, and the seconds of its steps.
+
+    Raises:
+        AbandonedError: The reservation is gone.
+        GenerationError: The surface has nothing to show.
+    """
+    from export.glb import write_glb
+    from export.meshes.finishing import FinishSettings, finish
+    from export.meshes.surface import Surface
+
+    settings = FinishSettings(
+        faces=None if options.faces == "all" else options.faces,
+        texture=None if options.texture == "none" else options.texture,
+        unwrap_seconds=options.unwrap_seconds,
+    )
+    arrays = _read(mesh)
+    surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
+    finished, report = finish(surface, settings)
+    return write_glb(finished), report.timings
+
+
+def _fill(file: str, **arrays: NDArray[np.generic]) -> None:
+    data = io.BytesIO()
+    for name in sorted(arrays):
+        np.save(data, np.frombuffer(name.encode(), np.uint8))
+        np.save(data, arrays[name])
+    fill(file, data.getvalue())
+
+
+def _read(file: str) -> dict[str, NDArray[np.generic]]:
+    try:
+        data = io.BytesIO(Path(file).read_bytes())
+    except FileNotFoundError as error:
+        raise AbandonedError("the request was given up") from error
+    size = len(data.getbuffer())
+    arrays = {}
+    while data.tell() < size:
+        name = np.load(data).tobytes().decode()
+        arrays[name] = np.load(data)
+    return arrays
