@@ -17,7 +17,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: PORT=$(PORT) OUT=$(OUT) PROMPT=\"$(PROMPT)\" SEED=$(SEED)"
 
-demo: $(VENV)/.installed ## set up, start the service, write pink-bicycle.ply, .mp4 and .png to OUT, stop it
+demo: $(VENV)/.installed ## set up, start the service, write pink-bicycle.ply, .glb, .mp4 and .png to OUT, stop it
 	$(BIN)/python -m scripts.generate "pink bicycle" --out $(OUT) --port $(PORT) --seed $(SEED) --attempts 3 --serve
 
 serve: $(VENV)/.installed ## run the service on PORT
