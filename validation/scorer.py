@@ -137,9 +137,7 @@ class Scorer:
         return (resized - self._mean) / self._std
 
 
-def _random_scorer(
-    clip: Path, weights: RandomWeights, *, device: torch.device, dtype: torch.dtype
-) -> Scorer:
+def _random_scorer(clip: Path, weights: RandomWeights, *, device: torch.device, dtype: torch.dtype) -> Scorer:
     """A scorer of the architecture in `clip`, for benchmarks; its tokenizer comes with open_clip."""
     config = json.loads((clip / CONFIG).read_text(encoding="utf-8"))
     build = partial(open_clip.CLIP, **config["model_cfg"], output_dict=False)
