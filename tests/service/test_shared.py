@@ -1,0 +1,28 @@
+"""Several stages in one process answer as they do in processes of their own."""
+
+from typing import Any, get_args
+
+import pytest
+
+from runners.configuration.schema import StageName
+
+
+def batched(service: Any) -> dict[str, Any]:
+    """A service's batched methods."""
+    return {name: method for name, method in service.apis.items() if method.batchable}
+
+
+@pytest.mark.usefixtures("client")
+def test_the_shared_process_offers_what_the_separate_ones_do() -> None:
+    from runners.shared import OWN_METHOD, OWN_RUNNERS, SharedRunner
+
+    shared = batched(SharedRunner)
+    assert set(OWN_RUNNERS) == set(get_args(StageName)) == set(shared)
+    for stage, runner in OWN_RUNNERS.items():
+        methods = batched(runner)
+        assert set(methods) == {OWN_METHOD}, f"{stage} has batched methods that the shared process lacks"
+        own, same = methods[OWN_METHOD], shared[stage]
+        assert same.input_spec.model_json_schema() == own.input_spec.model_json_schema()
+        assert same.output_spec.model_json_schema() == own.output_spec.model_json_schema()
+        assert (same.max_batch_size, same.max_latency_ms) == (own.max_batch_size, own.max_latency_ms)
+    assert set(SharedRunner.apis) == {*shared, "status"}
