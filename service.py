@@ -135,6 +135,7 @@ class Miner:
         return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)  # type: ignore[return-value]
 
 
-Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]
+# The first one is the outermost: what the contract refuses must name random weights too.
 if CONFIGURATION.random_weights:
     Miner.add_asgi_middleware(RandomWeightsHeader)  # type: ignore[attr-defined]
+Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
 from models.matte import Isnet, IsnetConfig
+from models.weights import build_module
 from training import clip_family, flux_family
 from training.text.tokenizers import save_clip_tokenizer
 
@@ -17,6 +18,8 @@ GOLDEN_PIPELINE = Path(__file__).parents[1] / "goldens/pipeline"
 COND_CHANNELS = 32
 TEXTS = ["a pink bicycle", "blue chair with yellow legs", "green tree", "42"] * 3
 OPAQUE_LOGIT = 6.0
+QUANTIZATION_BLOCK = 64  # nf4 takes whole blocks of inputs
+MESH_ROLE = "slat_decoder_mesh"
 # What fits them: they draw nothing, so everything must pass, and the sizes are theirs.
 TINY_SETTINGS = {
     "MINER__PROFILE": "embedded",
@@ -44,9 +47,10 @@ def write_tiny_weights(folder: Path) -> None:
 
 
 def write_text_to_image(folder: Path) -> None:
-    """A Flux family."""
+    """A Flux family, wide enough for every quantisation."""
+    config = dataclasses.replace(flux_family.SMOKE, t5_width=QUANTIZATION_BLOCK, t5_hidden=QUANTIZATION_BLOCK)
     vocabularies = flux_family.save_tokenizers(TEXTS, folder)
-    flux_family.save_family(flux_family.FluxFamily(flux_family.SMOKE, *vocabularies), folder)
+    flux_family.save_family(flux_family.FluxFamily(config, *vocabularies), folder)
 
 
 def write_matte(folder: Path) -> None:
@@ -67,6 +71,18 @@ def write_image_to_3d(folder: Path) -> None:
         hidden_size=COND_CHANNELS, num_hidden_layers=1, num_attention_heads=2, image_size=56, patch_size=14
     )
     Dinov2WithRegistersModel(config).save_pretrained(folder / "image_cond_model")
+
+
+def write_mesh_decoder(folder: Path) -> None:
+    """The mesh decoder that the golden run's pipeline.json names, random."""
+    models = json.loads((folder / "pipeline.json").read_text())["args"]["models"]
+    trunk = json.loads((folder / f"{models['slat_decoder_gs']}.json").read_text())["args"]
+    arguments = {**trunk, "representation_config": {"use_color": True}}
+    file = folder / models[MESH_ROLE]
+    decoder = build_module("SLatMeshDecoder", arguments)()
+    save_file(decoder.state_dict(), file.with_name(file.name + ".safetensors"))
+    content = {"name": "SLatMeshDecoder", "args": arguments}
+    file.with_name(file.name + ".json").write_text(json.dumps(content))
 
 
 def write_validation(folder: Path) -> None:
