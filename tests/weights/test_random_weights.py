@@ -2,12 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import open_clip
 import pytest
 import torch
+from diffusers import AutoencoderKL
+from torch import nn
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
 from models.image.flux_parts import build_t5, build_transformer
 from models.weights import build_module, published_shapes
+from models.weights.manifest import CLIP, DINOV2, WeightSource
+from models.weights.manifest import FLUX as FLUX_SOURCE
 from models.weights.random_layout import shell, write_random_layout
 from models.weights.random_tensors import RandomTensors, RandomWeights
 from runners.configuration import ConfigurationError
@@ -22,6 +29,21 @@ def indexed(part: str, stem: str) -> tuple[set[str], int]:
     """Names and total bytes of a published part."""
     index = json.loads((FLUX / part / f"{stem}.safetensors.index.json").read_text(encoding="utf-8"))
     return set(index["weight_map"]), int(index["metadata"]["total_size"])
+
+
+def shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def num_values(module: nn.Module) -> int:
+    return sum(tensor.numel() for tensor in module.state_dict().values())
+
+
+def within_a_percent(size: int, source: WeightSource, path: str) -> bool:
+    """Whether the manifest tells the operator about this size."""
+    (estimate,) = (file.estimate for file in source.files if file.path == path)
+    assert estimate is not None
+    return abs(size - estimate) < estimate / 100
 
 
 @needs_flux
@@ -52,11 +74,48 @@ def test_trellis_has_exactly_the_published_names_and_shapes(role: str) -> None:
     keys = SHARED / "trellis/keys" / f"{Path(file).name}.json"
     if not keys.is_file():
         pytest.skip(f"the published names {keys.name} are not here")
-    content = json.loads(keys.read_text(encoding="utf-8"))
-    tensors = content.get("tensors", content)
+    tensors = json.loads(keys.read_text(encoding="utf-8"))["tensors"]
     with torch.device("meta"):
-        state = build_module(class_name, arguments)().state_dict()
-    assert set(state) == set(tensors)
+        module = build_module(class_name, arguments)()
+    assert shapes(module) == {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+
+
+def test_the_image_encoder_has_exactly_the_published_names_and_shapes() -> None:
+    keys = SHARED / "trellis/keys/dinov2_vitl14_reg.hf.json"
+    if not keys.is_file():
+        pytest.skip(f"the published names {keys.name} are not here")
+    tensors = json.loads(keys.read_text(encoding="utf-8"))["tensors"]
+    loaded: Any = Dinov2WithRegistersModel.from_pretrained(  # the loader of the service, without memory
+        None,
+        config=Dinov2WithRegistersConfig(**published_shapes.DINOV2),
+        state_dict={name: torch.empty(shape, device="meta") for name, shape in tensors.items()},
+        device_map={"": "meta"},
+        output_loading_info=True,
+    )
+    model, report = loaded
+    assert not any(report.values()), report
+    assert within_a_percent(4 * num_values(model), DINOV2, "model.safetensors")
+
+
+@needs_flux
+def test_the_autoencoder_has_the_names_and_shapes_of_the_published_config() -> None:
+    config = json.loads((FLUX / "vae/config.json").read_text(encoding="utf-8"))
+    with torch.device("meta"):
+        published, ours = (
+            AutoencoderKL.from_config(description) for description in (config, published_shapes.FLUX_VAE)
+        )
+    assert shapes(ours) == shapes(published)
+    assert within_a_percent(2 * num_values(ours), FLUX_SOURCE, "vae/diffusion_pytorch_model.safetensors")
+
+
+def test_clip_has_the_names_and_shapes_of_openais_vit_l_14() -> None:
+    config = published_shapes.CLIP_VIT_L_14["model_cfg"]
+    openai = open_clip.get_model_config("ViT-L-14-quickgelu")  # what open_clip builds for the tag `openai`
+    with torch.device("meta"):
+        published, ours = (open_clip.CLIP(**description) for description in (openai, config))
+    assert shapes(ours) == shapes(published)
+    assert config["quick_gelu"] == openai["quick_gelu"]
+    assert within_a_percent(4 * num_values(ours), CLIP, "open_clip_model.safetensors")
 
 
 def test_the_shell_is_the_published_benchmarks() -> None:
