@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,11 @@ class ImageTo3DRunner(ModelProcess):
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
+        switches = None
+        if settings.fast_paths:
+            from models.acceleration import Switches
+
+            switches = Switches.for_device(self._device)
         with self.loading("image_to_3d", CONFIGURATION.device):
             self._model = ImageTo3D.load(
                 stage_weights(CONFIGURATION, "image_to_3d"),
@@ -53,7 +59,14 @@ class ImageTo3DRunner(ModelProcess):
                 overrides=settings.weights.overrides,
                 small=settings.small_model,
                 max_voxels=settings.max_voxels,
+                switches=switches,
             )
+        if switches is not None:
+            from models.warm_up import warm_up
+
+            first_run = partial(warm_up, self._model, structure=self._structure, latents=self._latents)
+            sizes = range(1, 2 if settings.small_model else OPTIONS.max_batch_size + 1)
+            self.warm_up("image_to_3d", switches.names(), first_run, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[SplatJob]) -> list[SplatResult]:

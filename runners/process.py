@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -120,6 +120,19 @@ class ModelProcess:
         self.load_seconds = {stage: round(time.perf_counter() - started, 2)}
         gib = self.weights[stage] / 2**30
         logger.info("%s: loaded in %.1f s, %.2f GiB on the card", stage, self.load_seconds[stage], gib)
+
+    def warm_up(
+        self, stage: str, fast_paths: Sequence[str], run: Callable[[int], object], sizes: Sequence[int]
+    ) -> None:
+        """Runs fast paths, which compile when first called, once per batch size, before any request."""
+        if not fast_paths:
+            logger.warning("%s: fast_paths has no effect on %s", stage, self.device)
+            return
+        started = time.perf_counter()
+        for size in sizes:
+            run(size)
+        seconds = time.perf_counter() - started
+        logger.info("%s: fast paths %s, warm after %.1f s", stage, ", ".join(fast_paths), seconds)
 
     @bentoml.api
     async def status(self) -> Status:

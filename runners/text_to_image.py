@@ -27,6 +27,11 @@ class TextToImageRunner(ModelProcess):
         from models.image.text_to_image import TextToImage
 
         settings = CONFIGURATION.text_to_image
+        switches = None
+        if settings.fast_paths:
+            from models.image.acceleration import ImageSwitches
+
+            switches = ImageSwitches.for_device(torch.device(CONFIGURATION.device))
         self._settings = settings
         with self.loading("text_to_image", CONFIGURATION.device):
             self._model = TextToImage.load(
@@ -37,12 +42,19 @@ class TextToImageRunner(ModelProcess):
                 text_encoder_quantization=settings.text_encoder_quantization,
                 vae_slicing=settings.vae_slicing,
                 backend=settings.backend,
+                switches=switches,
             )
+        if switches is not None:
+            sizes = range(1, OPTIONS.max_batch_size + 1)
+            self.warm_up("text_to_image", switches.names(), self._draw, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[ImageJob]) -> list[ImageResult]:
         """One image per job."""
         return answer_batch(jobs, ImageResult, self._generate)
+
+    def _draw(self, count: int) -> None:
+        self._generate([ImageJob(prompt="a mug")] * count)
 
     def _generate(self, jobs: Sequence[ImageJob]) -> list[ImageResult]:
         images = self._model.generate(

@@ -7,12 +7,14 @@ prompts        the states of the last prompts are kept, so that a second attempt
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from diffusers import FluxPipeline
 from torch import Tensor
+
+KEPT_PROMPTS = 32
 
 Encoded = tuple[Tensor, Tensor, Tensor]  # token states, pooled state, positions
 
@@ -23,17 +25,31 @@ class ImageSwitches:
 
     Attributes:
         prompts: So many prompts' states are kept, 0 for none; one takes 2 MiB.
+        compiler: torch.compile's back end.
     """
 
     blocks: bool = False
     channels_last: bool = False
     prompts: int = 0
+    compiler: str = "inductor"
+
+    @classmethod
+    def for_device(cls, device: torch.device) -> "ImageSwitches":
+        """Everything on a card, nothing on a CPU."""
+        on = device.type == "cuda"
+        return cls(blocks=on, channels_last=on, prompts=KEPT_PROMPTS if on else 0)
+
+    def names(self) -> list[str]:
+        """The switches that are on, for logs."""
+        return [
+            field.name for field in fields(self) if field.name != "compiler" and getattr(self, field.name)
+        ]
 
 
 def accelerate_pipeline(pipeline: FluxPipeline, switches: ImageSwitches) -> None:
     """Sets a loaded pipeline as the switches say; call it once."""
     if switches.blocks:
-        pipeline.transformer.compile_repeated_blocks(fullgraph=True)
+        pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
     if switches.channels_last:
         pipeline.vae.to(memory_format=torch.channels_last)
     if switches.prompts:

@@ -11,6 +11,7 @@ generator.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from transformers import CLIPTokenizer, T5TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
+from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.image.flux_parts import (
     load_clip_text,
     load_scheduler,
@@ -56,6 +58,7 @@ class TextToImage:
         text_encoder_quantization: str = "none",
         vae_slicing: bool = False,
         backend: str = FLUX1,
+        switches: ImageSwitches | None = None,
     ) -> "TextToImage":
         """Loads a folder in its published layout; nothing is fetched from anywhere.
 
@@ -67,6 +70,8 @@ class TextToImage:
             text_encoder_quantization: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
             backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.
+            switches: Fast paths; by default none. Their first calls compile. The other backend's prompts are
+                not kept: its states have another form.
 
         Raises:
             ValueError: For fp16, or an unknown scheme.
@@ -90,6 +95,8 @@ class TextToImage:
                 raise WeightsError(f"cannot load the text-to-image pipeline in {folder}: {error}") from error
         if vae_slicing:
             pipeline.vae.enable_slicing()
+        switches = switches or ImageSwitches()
+        accelerate_pipeline(pipeline, replace(switches, prompts=0) if backend == KLEIN else switches)
         return cls(pipeline)
 
     def generate(

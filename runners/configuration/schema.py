@@ -92,6 +92,7 @@ class TextToImageOptions:
     transformer_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
     text_encoder_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
     vae_slicing: bool
+    fast_paths: bool
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -151,6 +152,7 @@ class ImageTo3DOptions:
     precision: Precision
     encoder_precision: Precision
     small_model: bool
+    fast_paths: bool
     max_voxels: Annotated[Whole, Field(ge=1, le=64**3)]
     weights: ImageTo3DWeights
     fast: StageOptions

@@ -1,9 +1,17 @@
-"""The prompt cache answers as the encoder would, and asks it once."""
+"""Fast paths draw what the plain pipeline draws; the prompt cache asks its encoder once."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from models.image.acceleration import Encoded, PromptCache
+from models.image.acceleration import Encoded, ImageSwitches, PromptCache
+from models.image.text_to_image import TextToImage
+from tests.service.tiny_weights import write_text_to_image
+
+ON = ImageSwitches(blocks=True, channels_last=True, prompts=2, compiler="eager")
+PROMPTS = ["a pink bicycle", "green tree", "a pink bicycle"]
 
 
 class Encoder:
@@ -48,3 +56,32 @@ def test_the_oldest_prompt_goes_first() -> None:
 def test_states_given_by_the_caller_are_refused() -> None:
     with pytest.raises(ValueError, match="prompt_embeds"):
         PromptCache(Encoder(), 2)(prompt="a", max_sequence_length=8, prompt_embeds=torch.zeros(1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("flux") / "text_to_image"
+    write_text_to_image(path)
+    return path
+
+
+@pytest.mark.parametrize("schemes", [("none", "none"), ("fp8", "nf4"), ("int8", "int8")])
+def test_all_switches_together_change_rounding_only(folder: Path, schemes: tuple[str, str]) -> None:
+    plain, fast = (
+        TextToImage.load(
+            folder,
+            device="cpu",
+            transformer_quantization=schemes[0],
+            text_encoder_quantization=schemes[1],
+            switches=switches,
+        )
+        for switches in (None, ON)
+    )
+    for size in (1, 3):
+        expected, made = (
+            model.generate(PROMPTS[:size], range(size), steps=2, resolution=64, max_sequence_length=32)
+            for model in (plain, fast)
+        )
+        assert np.ptp(expected[0]) > 0
+        assert np.abs(np.stack(made).astype(int) - np.stack(expected)).max() <= 1

@@ -3,6 +3,7 @@
 from tests.service import without_card
 
 without_card.install()
+without_card.install_fast_paths()
 
 from service import Miner  # noqa: E402
 

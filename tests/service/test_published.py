@@ -20,7 +20,8 @@ PUBLISHED = {"MINER__PROFILE": "24gb", "MINER__DEVICE": "auto"}
 RANDOM_VOXELS = 16_040
 
 
-def test_the_24gb_profile_makes_splats_mesh_and_video_in_one_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fast_paths", ["false", "true"])
+def test_the_24gb_profile_makes_splats_mesh_and_video_in_one_process(tmp_path: Path, fast_paths: str) -> None:
     write_tiny_weights(tmp_path / "weights")
     write_mesh_decoder(tmp_path / "weights/image_to_3d")
     environment = {
@@ -28,6 +29,8 @@ def test_the_24gb_profile_makes_splats_mesh_and_video_in_one_process(tmp_path: P
         **PUBLISHED,
         "WEIGHTS_DIR": str(tmp_path / "weights"),
         "MINER__VALIDATION__VIEWS": "2",
+        "MINER__TEXT_TO_IMAGE__FAST_PATHS": fast_paths,
+        "MINER__IMAGE_TO_3D__FAST_PATHS": fast_paths,
         "BENTOML_DO_NOT_TRACK": "True",
     }
     target = "tests.service.published_service:Miner"

@@ -14,5 +14,15 @@ def install() -> None:
     reader.choose_profile = _choose  # type: ignore[attr-defined]
 
 
+def install_fast_paths() -> None:
+    """What a card would switch on is switched on here too (if the configuration asks for it), uncompiled."""
+    from models.acceleration import Switches
+    from models.image.acceleration import ImageSwitches
+
+    images = ImageSwitches(blocks=True, channels_last=True, prompts=1, compiler="eager")
+    ImageSwitches.for_device = lambda _: images  # type: ignore[method-assign,assignment]
+    Switches.for_device = lambda _: Switches.all_on("eager")  # type: ignore[method-assign,assignment]
+
+
 def _choose(**asked: Any) -> Choice:
     return replace(choose_profile(**{**asked, "card_bytes": CARD_BYTES}), device="cpu")
