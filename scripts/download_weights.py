@@ -3,8 +3,9 @@
 python scripts/download_weights.py [--profile 24gb|80gb] [--dry-run | --verify] [--folder DIR] [--jobs 4]
 
 Files land in --folder, else WEIGHTS_DIR, else weights/<profile>. Copies in the hub's cache are linked, not
-fetched again; with all of them there no network is needed. HF_TOKEN opens gated repositories, HF_ENDPOINT
-names another hub.
+fetched again; with all of them there no network is needed. Which text-to-image model is fetched follows from
+text_to_image.backend (configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN opens gated
+repositories, HF_ENDPOINT names another hub.
 """
 
 import argparse
@@ -21,8 +22,10 @@ import httpx
 from huggingface_hub import constants, get_token
 
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
+from runners.configuration.leaves import ConfigurationError
 from runners.configuration.lock import LOCK_NAME, LockError, read_lock
-from scripts.weights.download import create_progress, download, is_complete, verify
+from scripts.weights.backend import configured_backend
+from scripts.weights.download import check_sources, create_progress, download, is_complete, verify
 from scripts.weights.errors import DownloadError
 from scripts.weights.listing import listing
 from scripts.weights.resolve import Hub
@@ -55,8 +58,9 @@ def main(
     try:
         if arguments.verify:
             return report(arguments.folder)
-        return run(arguments, sources_of(arguments.profile, manifest), pause_seconds)
-    except (DownloadError, LockError) as error:
+        sources = sources_of(arguments.profile, manifest, configured_backend(os.environ))
+        return run(arguments, sources, pause_seconds)
+    except (DownloadError, LockError, ConfigurationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -74,6 +78,7 @@ def run(arguments: Arguments, sources: Sequence[WeightSource], pause_seconds: fl
     if arguments.dry_run:
         print("\n".join(listing(sources, hub, read_lock(arguments.folder), arguments.folder)))
         return 0
+    check_sources(sources, arguments.folder)
     if is_complete(sources, arguments.folder):
         print(f"{arguments.folder} is complete; --verify checks the content")
         return 0

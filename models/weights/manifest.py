@@ -11,6 +11,8 @@ from typing import Literal
 
 Profile = Literal["24gb", "80gb"]
 PROFILES: tuple[Profile, ...] = ("24gb", "80gb")
+Backend = Literal["flux1-schnell", "flux2-klein-4b"]
+BACKENDS: tuple[Backend, ...] = ("flux1-schnell", "flux2-klein-4b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,14 @@ class WeightFile:
         size: Exact bytes; another size is refused.
         estimate: About how many bytes, where `size` is not known.
         sha256: Known content; needed where no hub says what to expect.
+        optional: Fetched if the repository has it; its loader can do without.
     """
 
     path: str
     size: int | None = None
     estimate: int | None = None
     sha256: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class WeightSource:
         licence: Short name, or what is unclear about it.
         gated: The hub hands them out only to accounts that accepted the licence.
         profiles: Which profiles need them; none for what is only listed.
+        backend: Needed only where `text_to_image.backend` names it.
         note: What an operator must know before using them.
     """
 
@@ -66,6 +71,7 @@ class WeightSource:
     files: tuple[WeightFile, ...]
     gated: bool = False
     profiles: tuple[Profile, ...] = PROFILES
+    backend: Backend | None = None
     note: str = ""
 
     @property
@@ -78,13 +84,17 @@ class WeightSource:
         return f"{self.folder}/{file.path}"
 
 
-def sources_of(profile: str, manifest: tuple[WeightSource, ...]) -> tuple[WeightSource, ...]:
-    """The sources a profile needs.
+def sources_of(
+    profile: str, manifest: tuple[WeightSource, ...], backend: str = BACKENDS[0]
+) -> tuple[WeightSource, ...]:
+    """The sources a profile needs with one of the text-to-image back ends.
 
     Raises:
         ValueError: No source is for this profile.
     """
-    found = tuple(source for source in manifest if profile in source.profiles)
+    found = tuple(
+        source for source in manifest if profile in source.profiles and source.backend in (None, backend)
+    )
     if not found:
         raise ValueError(f"no weights are published for profile {profile!r}")
     return found
@@ -110,6 +120,7 @@ FLUX = WeightSource(
     folder="text_to_image",
     licence="Apache-2.0",
     gated=True,
+    backend="flux1-schnell",
     files=(
         WeightFile(path="model_index.json"),
         WeightFile(path="scheduler/scheduler_config.json"),
@@ -210,10 +221,26 @@ FLUX2_KLEIN = WeightSource(
     origin=HubRepository(name="black-forest-labs/FLUX.2-klein-4B"),
     folder="text_to_image",
     licence="Apache-2.0",
-    profiles=(),
-    note="Optional instead of FLUX.1-schnell, not gated: put the repository's folder in place of"
-    " text_to_image/ and set text_to_image.backend: flux2-klein-4b.",
-    files=(WeightFile(path="model_index.json"),),
+    backend="flux2-klein-4b",
+    note="In place of FLUX.1-schnell, because text_to_image.backend says so; not gated.",
+    files=(
+        WeightFile(path="model_index.json"),
+        WeightFile(path="scheduler/scheduler_config.json"),
+        WeightFile(path="text_encoder/config.json"),
+        WeightFile(path="text_encoder/generation_config.json", optional=True),
+        *_shards("text_encoder/model", 2, 8_045_000_000),
+        WeightFile(path="tokenizer/added_tokens.json", optional=True),
+        WeightFile(path="tokenizer/chat_template.jinja", optional=True),
+        WeightFile(path="tokenizer/merges.txt"),
+        WeightFile(path="tokenizer/special_tokens_map.json", optional=True),
+        WeightFile(path="tokenizer/tokenizer.json"),
+        WeightFile(path="tokenizer/tokenizer_config.json"),
+        WeightFile(path="tokenizer/vocab.json"),
+        WeightFile(path="transformer/config.json"),
+        WeightFile(path="transformer/diffusion_pytorch_model.safetensors", estimate=7_750_000_000),
+        WeightFile(path="vae/config.json"),
+        WeightFile(path="vae/diffusion_pytorch_model.safetensors", estimate=168_000_000),
+    ),
 )
 
 MANIFEST = (FLUX, FLUX2_KLEIN, ISNET, TRELLIS, TRELLIS_RADIANCE_FIELD, DINOV2, CLIP, AESTHETICS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from models.weights.manifest import WeightSource
-from runners.configuration.lock import Lock, LockedFile, read_lock, unfinished, write_lock
+from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
 from scripts.weights.transfer import Stopped, Transfer, content_of, hash_file, part_of
@@ -21,8 +21,26 @@ SPARE_BYTES = 64 << 20  # left free on the disk
 def is_complete(sources: Sequence[WeightSource], folder: Path) -> bool:
     """Whether a lock holds every file of the sources, and all are there; asks nobody, reads no content."""
     lock = read_lock(folder)
-    names = {source.lands(file) for source in sources for file in source.files}
+    names = {source.lands(file) for source in sources for file in source.files if not file.optional}
     return lock is not None and names <= set(lock.files) and not unfinished(folder, lock)
+
+
+def check_sources(sources: Sequence[WeightSource], folder: Path) -> None:
+    """Whether the folder holds no other repository's files where one of the sources would land.
+
+    Raises:
+        DownloadError: It does; loaders would find a mixture.
+    """
+    lock = read_lock(folder)
+    names = {source.name for source in sources}
+    for source in sources:
+        held = lock.files.items() if lock is not None else ()
+        others = {file.source for path, file in held if path.startswith(f"{source.folder}/")} - names
+        if others:
+            raise DownloadError(
+                f"{folder / source.folder} holds {', '.join(sorted(others))}, not {source.name}. Name another folder"
+                f" with WEIGHTS_DIR or --folder, or remove {folder / source.folder} and {LOCK_NAME}."
+            )
 
 
 def download(

@@ -24,6 +24,8 @@ def listing(sources: Sequence[WeightSource], hub: Hub, lock: Lock | None, folder
             yield f"  sizes from the manifest: {error}"
             found = {}
         for file in source.files:
+            if file.optional and found and source.lands(file) not in found:
+                continue
             size, shown = _size(file, found.get(source.lands(file)))
             total += size
             exact = exact and shown[0].isdigit()

@@ -111,6 +111,8 @@ def _on_hub(source: WeightSource, origin: HubRepository, hub: Hub, revision: str
         raise DownloadError(f"{hub.endpoint} names no commit of {origin.name}")
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
     for file in source.files:
+        if file.optional and file.path not in siblings:
+            continue
         size, digest = _described(source, file, siblings.get(file.path), info.sha)
         yield Wanted(
             lands=source.lands(file),
@@ -143,6 +145,8 @@ def _in_cache(source: WeightSource, origin: HubRepository, hub: Hub, revision: s
     found: list[Wanted] = []
     for file in source.files:
         cached = _cached(origin, file, hub, revision)
+        if cached is None and file.optional:
+            continue
         if cached is None:
             return None
         found.append(

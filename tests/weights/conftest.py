@@ -48,6 +48,7 @@ def hub() -> HubState:
                     "ckpts/unused.safetensors": draw(10),
                 }
             ),
+            "some/other": Repository({"pipeline.json": b"{}"}),
             "some/gated": Repository({"model.safetensors": draw(5000)}, gated=True),
         }
     )

@@ -6,13 +6,14 @@ import json
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from huggingface_hub import constants
 
-from models.weights.manifest import Url, WeightFile, WeightSource
+from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
 from runners.configuration.lock import LOCK_NAME, read_lock
 from tests.weights.conftest import GATED, OPEN, Download
 from tests.weights.hub import COMMIT, TOKEN, HubState
@@ -274,3 +275,28 @@ def test_a_dry_run_without_a_network_shows_the_manifests_sizes(
     told = capsys.readouterr().out
     assert "~2,000  image_to_3d/ckpts/decoder.safetensors" in told
     assert "total about 302,000 bytes" in told
+
+
+def test_the_other_image_model_is_fetched_when_the_configuration_names_it(
+    download: Download, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schnell = replace(OPEN, folder="text_to_image", backend="flux1-schnell")
+    files = (WeightFile(path="pipeline.json"), WeightFile(path="absent.jinja", optional=True))
+    klein = replace(OPEN, origin=HubRepository(name="some/other"), folder="text_to_image", files=files)
+    sources = (schnell, replace(klein, backend="flux2-klein-4b"))
+    monkeypatch.setenv("MINER__TEXT_TO_IMAGE__BACKEND", "flux2-klein-4b")
+    assert download("--dry-run", sources=sources) == 0
+    listed = capsys.readouterr().out
+    assert "some/other" in listed
+    assert "some/open" not in listed
+    assert "absent.jinja" not in listed
+    assert download(sources=sources) == 0
+    assert sorted(file.name for file in (folder / "text_to_image").iterdir()) == ["pipeline.json"]
+    monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
+    assert download(sources=sources) == 0
+    monkeypatch.setenv("MINER__TEXT_TO_IMAGE__BACKEND", "flux1-schnell")
+    assert download(sources=sources) == 1
+    assert "holds some/other, not some/open" in capsys.readouterr().err
+    monkeypatch.setenv("MINER__TEXT_TO_IMAGE__BACKEND", "sd")
+    assert download(sources=sources) == 1
+    assert "text_to_image.backend: must be one of" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.weights.manifest import (
+    BACKENDS,
     DINOV2,
     FLUX,
     ISNET,
@@ -29,9 +30,10 @@ def shared() -> Path:
     return folder
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_role_has_weights_that_land_apart(profile: str) -> None:
-    sources = sources_of(profile, MANIFEST)
+def test_every_role_has_weights_that_land_apart(profile: str, backend: str) -> None:
+    sources = sources_of(profile, MANIFEST, backend)
     landed = [source.lands(file) for source in sources for file in source.files]
     assert len(landed) == len(set(landed))
     folders = {source.folder for source in sources}
