@@ -19,6 +19,7 @@ from torch import Tensor
 from models.acceleration import Switches, accelerate
 from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
+from models.conditioning.device_crop import crop_on_device
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError, MinerError
 from models.gaussians.gaussians import Gaussians
 from models.latents.object_latents import ObjectLatents, separated
@@ -34,7 +35,7 @@ __all__ = ["ImageTo3D", "SamplerSettings", "StageSettings"]
 logger = logging.getLogger(__name__)
 
 RgbaImage = UInt8[np.ndarray, "height width 4"]
-Cropped = UInt8[np.ndarray, "size size 3"]
+Cropped = UInt8[np.ndarray, "size size 3"] | UInt8[Tensor, "size size 3"]
 
 
 class _Item:
@@ -138,12 +139,15 @@ class ImageTo3D:
         return self.stages.device
 
     def preprocess(self, image: RgbaImage) -> Cropped:
-        """Crops to the object, on black, at the image encoder's size.
+        """Crops to the object, on black, at the image encoder's size; on a card the pixel work happens there.
 
         Raises:
             EmptyMatteError: Nothing in the image is opaque.
         """
-        return crop_to_object(image, self.image_encoder.image_size)
+        size = self.image_encoder.image_size
+        if self.device.type == "cuda":
+            return crop_on_device(image, size, self.device)
+        return crop_to_object(image, size)
 
     @torch.no_grad()
     def encode_image(self, images: Sequence[Cropped]) -> Float[Tensor, "images tokens channels"]:

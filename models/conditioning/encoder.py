@@ -18,7 +18,7 @@ from models.weights.random_tensors import random_module, random_weights_of
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 PIXEL_STD = (0.229, 0.224, 0.225)
 
-SquareImage = UInt8[np.ndarray, "size size 3"]
+SquareImage = UInt8[np.ndarray, "size size 3"] | UInt8[Tensor, "size size 3"]
 
 
 class ImageEncoder(nn.Module):
@@ -73,13 +73,15 @@ class ImageEncoder(nn.Module):
 
     def to_pixels(self, images: Sequence[SquareImage]) -> Float[Tensor, "batch 3 size size"]:
         """Normalises images of the encoder's size, on its device."""
-        return normalized_pixels(images).to(self.model.layernorm.weight.device)
+        device = self.model.layernorm.weight.device
+        return normalized_pixels([torch.as_tensor(image).to(device) for image in images])
 
 
 def normalized_pixels(images: Sequence[SquareImage]) -> Float[Tensor, "batch 3 size size"]:
-    """Standardises 8-bit images with ImageNet's statistics."""
-    stacked = torch.from_numpy(np.stack(images)).float() / 255
-    return ((stacked - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)).permute(0, 3, 1, 2).contiguous()
+    """Standardises 8-bit images with ImageNet's statistics, on their device."""
+    stacked = torch.stack([torch.as_tensor(image) for image in images]).float() / 255
+    mean, std = (torch.tensor(values, device=stacked.device) for values in (PIXEL_MEAN, PIXEL_STD))
+    return ((stacked - mean) / std).permute(0, 3, 1, 2).contiguous()
 
 
 def _load_strictly(origin: str, source: Path | None, **options: Any) -> Dinov2WithRegistersModel:

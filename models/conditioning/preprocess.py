@@ -16,14 +16,14 @@ def crop_to_object(image: UInt8[np.ndarray, "height width 4"], size: int) -> UIn
     Raises:
         EmptyMatteError: No pixel, or a single one, is opaque enough.
     """
-    crop = Image.fromarray(image).crop(_crop_box(image[:, :, 3]))
+    crop = Image.fromarray(image).crop(crop_box(image[:, :, 3]))
     scaled = crop.resize((size, size), Image.Resampling.LANCZOS)  # Pillow premultiplies while it filters RGBA
     rgba = np.asarray(scaled).astype(np.float32) / 255
     on_black: np.ndarray = (rgba[:, :, :3] * rgba[:, :, 3:] * 255).astype(np.uint8)
     return on_black
 
 
-def _crop_box(alpha: UInt8[np.ndarray, "height width"]) -> tuple[float, float, float, float]:
+def crop_box(alpha: UInt8[np.ndarray, "height width"]) -> tuple[float, float, float, float]:
     """A square (left, top, right, bottom) around the object; it may reach beyond the image."""
     rows, columns = np.nonzero(alpha > ALPHA_THRESHOLD)
     if len(rows) == 0:

@@ -9,6 +9,7 @@ import torch
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
 from models.conditioning import ImageEncoder, crop_to_object
+from models.conditioning.device_crop import crop_on_device
 from models.conditioning.hub_names import from_hub
 from models.errors import EmptyMatteError, WeightsError
 
@@ -50,6 +51,26 @@ def test_an_image_without_an_object_is_an_error_of_its_own(opaque: int) -> None:
     image[40, 40, 3] = 204  # not above the threshold
     with pytest.raises(EmptyMatteError):
         crop_to_object(image, 32)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize(
+    ("left", "top", "side", "size"), [(50, 5, 41, 48), (0, 0, 41, 48), (70, 30, 25, 14), (20, 10, 30, 140)]
+)
+def test_the_crop_on_a_card_is_pillows_within_one_level(
+    left: int, top: int, side: int, size: int, device: str
+) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no card")
+    image = np.random.default_rng(0).integers(0, 256, (60, 100, 4), np.uint8)
+    image[..., 3] //= 2  # half transparent around the object, which has soft and hard pixels
+    image[top : top + side, left : left + side, 3] |= 208
+    made = crop_on_device(image, size, torch.device(device)).cpu().numpy().astype(int)
+    difference = np.abs(made - crop_to_object(image, size))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.001
+    with pytest.raises(EmptyMatteError):
+        crop_on_device(np.zeros_like(image), size, torch.device(device))
 
 
 def test_tokens_are_normalised_states_before_the_final_norm(tmp_path: Path) -> None:
