@@ -7,6 +7,7 @@ A voxel of the finest grid of R^3 cubes carries, in this order:
 Neighbours disagree about the corners they share: a vertex takes the plain mean over the voxels that touch it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,9 +61,9 @@ def corner_field(
     sdf, deformation, weights, attributes = torch.split(
         feats, [8, 24, NUM_WEIGHTS, 8 * num_attributes], dim=1
     )
-    parts = (sdf[:, :, None] - 1 / resolution, deformation.unflatten(1, (8, 3)))
-    per_corner = torch.cat([*parts, attributes.unflatten(1, (8, num_attributes))], dim=2)
-    keys, means = _vertex_means(grid_keys(coords, resolution + 1), per_corner, resolution + 1)
+    parts = [(sdf - 1 / resolution)[:, :, None], deformation.unflatten(1, (8, 3))]
+    parts.append(attributes.unflatten(1, (8, num_attributes)))
+    keys, means = _vertex_means(grid_keys(coords, resolution + 1), parts, resolution + 1)
     return CornerField(
         resolution=resolution,
         vertex_keys=keys,
@@ -90,16 +91,17 @@ def corner_offsets(side: int, device: torch.device) -> Int[Tensor, " 8"]:
     return grid_keys(torch.tensor(CORNERS, device=device), side)
 
 
-def _vertex_means(lowest: Tensor, per_corner: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Touched vertices and the means of `per_corner` [voxels, 8, values] there.
+def _vertex_means(lowest: Tensor, parts: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
+    """Touched vertices and the means of `parts` [voxels, 8, values], side by side, there.
 
-    Corner by corner, because a vertex is a given corner of at most one voxel: nothing is added atomically.
+    Corner by corner, because a vertex is a given corner of at most one voxel: nothing is added atomically,
+    and no second copy of all corners is needed.
     """
     corners = lowest[:, None] + corner_offsets(side, lowest.device)
     keys, vertex = torch.unique(corners, return_inverse=True)
-    total = per_corner.new_zeros(len(keys), per_corner.shape[2])
-    count = per_corner.new_zeros(len(keys), 1)
+    total = parts[0].new_zeros(len(keys), sum(part.shape[2] for part in parts))
+    count = parts[0].new_zeros(len(keys), 1)
     for corner in range(len(CORNERS)):
-        total = total.index_add(0, vertex[:, corner], per_corner[:, corner])
+        total = total.index_add(0, vertex[:, corner], torch.cat([part[:, corner] for part in parts], dim=1))
         count = count.index_add(0, vertex[:, corner], torch.ones_like(count[:1]).expand(len(lowest), 1))
     return keys, total / count

@@ -8,7 +8,7 @@ World space is TRELLIS's cube [-0.5, 0.5]^3, z up. What the channels mean: `corn
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.latents.decoder import LatentDecoder, LatentDecoderConfig
 from models.layers import ModuleList
@@ -20,6 +20,7 @@ from models.sparse import SparseTensor
 
 REFINEMENT = 4  # fine voxels along a voxel
 COLOR_AND_NORMAL = 6
+HEAD_CHUNK = 2**17  # voxels in fp32 at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,15 @@ class MeshDecoder(LatentDecoder):
         h = x.replace(self.trunk(x))
         for block in self.upsample:
             h = block(h)
-        return h.replace(self.out_layer(h.feats.float()))
+        return h.replace(self._head(h.feats))
+
+    def _head(self, feats: Tensor) -> Tensor:
+        """The last layer, in fp32 and in chunks."""
+        out = feats.new_empty(len(feats), self.out_layer.out_features, dtype=torch.float32)
+        for start in range(0, len(feats), HEAD_CHUNK):
+            rows = slice(start, start + HEAD_CHUNK)
+            out[rows] = self.out_layer(feats[rows].float())
+        return out
 
     def to_meshes(self, raw: SparseTensor) -> list[Mesh]:
         """One mesh per object; a mesh may have no faces."""

@@ -29,17 +29,14 @@ def upsampling_convolution(
     Taps that read the same parent are summed first: 8 products a child instead of 27.
     """
     matrices, parents, source = folded_weights(weight), _parents_read(feats.device), _padded(feats)
-    chunks = [
-        torch.stack(
-            [
-                linear(_gathered(source, neighbours[:, read]), matrix, bias)
-                for matrix, read in zip(matrices, parents, strict=True)
-            ],
-            dim=1,
-        )  # [parents, 8, out]
-        for neighbours in torch.split(coarse.neighbours, _chunk(8 * feats.shape[1]))
-    ]
-    return torch.cat(chunks).flatten(0, 1)
+    size, chunks = _chunk(8 * feats.shape[1]), _Filled(8 * len(coarse))
+    for neighbours in torch.split(coarse.neighbours, size):
+        children = [
+            linear(_gathered(source, neighbours[:, read]), matrix, bias)
+            for matrix, read in zip(matrices, parents, strict=True)
+        ]
+        chunks.append(torch.stack(children, dim=1).flatten(0, 1))
+    return chunks.rows
 
 
 def sibling_convolution(
@@ -49,12 +46,25 @@ def sibling_convolution(
     bias: Float[Tensor, " out"],
 ) -> Float[Tensor, "fine out"]:
     """The 3x3x3 convolution on `coarse.subdivided`."""
-    matrix, source = weight.flatten(1), _padded(feats)
-    chunks = [
-        linear(_gathered(source, fine_neighbours(neighbours, len(coarse))), matrix, bias)
-        for neighbours in torch.split(coarse.neighbours, _chunk(8 * 27 * feats.shape[1]))
-    ]
-    return torch.cat(chunks)
+    matrix, source, chunks = weight.flatten(1), _padded(feats), _Filled(8 * len(coarse))
+    for neighbours in torch.split(coarse.neighbours, _chunk(8 * 27 * feats.shape[1])):
+        chunks.append(linear(_gathered(source, fine_neighbours(neighbours, len(coarse))), matrix, bias))
+    return chunks.rows
+
+
+class _Filled:
+    """Rows that come in chunks, stored once: to concatenate the chunks would hold all of them twice."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._end = count, 0
+        self.rows = torch.empty(0)
+
+    def append(self, chunk: Tensor) -> None:
+        """The next rows; the first ones decide about width, type and device."""
+        if self._end == 0:
+            self.rows = chunk.new_empty(self._count, chunk.shape[1])
+        self.rows[self._end : self._end + len(chunk)] = chunk
+        self._end += len(chunk)
 
 
 def folded_weights(weight: Float[Tensor, "out 3 3 3 in"]) -> Float[Tensor, "8 out 8*in"]:

@@ -9,7 +9,6 @@ import math
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.mesh.group_norm import ObjectGroupNorm
 from models.mesh.refinement import sibling_convolution, upsampling_convolution
@@ -36,11 +35,12 @@ class UpsampleBlock(nn.Module):
 
     def forward(self, x: SparseTensor) -> SparseTensor:
         coarse, fine = x.grid, x.grid.subdivided
-        h = F.silu(self.act_layers["0"](x.feats, coarse.objects))
+        h = self.act_layers["0"](x.feats, coarse.objects, activate=True)
         h = upsampling_convolution(h, coarse, *_tensors(self.out_layers["0"]))
-        h = F.silu(self.out_layers["1"](h, fine.objects))
+        h = self.out_layers["1"](h, fine.objects, activate=True)
         h = sibling_convolution(h, coarse, *_tensors(self.out_layers["3"]))
-        return SparseTensor(grid=fine, feats=h + self.skip(x).repeat_interleave(8, dim=0))
+        h = (h.unflatten(0, (-1, 8)) + self.skip(x)[:, None]).flatten(0, 1)
+        return SparseTensor(grid=fine, feats=h)
 
     def skip(self, x: SparseTensor) -> Float[Tensor, "voxels out"]:
         """The skip connection, at the resolution of the input."""

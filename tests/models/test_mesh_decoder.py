@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from models.condition_to_3d import ConditionTo3D
 from models.errors import WeightsError
 from models.latents import LatentDecoderConfig
-from models.mesh import refinement
+from models.mesh import decoder as mesh_decoder
+from models.mesh import group_norm, refinement
 from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.mesh.group_norm import ObjectGroupNorm
 from models.mesh.upsampling import UpsampleBlock
@@ -53,7 +54,11 @@ def test_convolutions_beside_a_subdivision_are_plain_ones(
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=5e-5)
 
 
-def test_group_norm_takes_the_statistics_of_each_object_alone() -> None:
+@pytest.mark.parametrize("chunk", [1, 84, 2**24])
+def test_group_norm_takes_the_statistics_of_each_object_alone(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_norm, "CHUNK_ELEMENTS", chunk)
     norm = randomized(ObjectGroupNorm(4, 12))
     grid = VoxelGrid(random_voxels(30, 1, 9))
     feats = torch.randn(40, 12, generator=torch.Generator().manual_seed(0)) * 3 + 5
@@ -75,6 +80,14 @@ def test_an_upsample_block_is_its_formula() -> None:
     actual = block(x)
     assert torch.equal(actual.coords, h.coords)
     torch.testing.assert_close(actual.feats, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_heads_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder, x = small_mesh_decoder(), random_latents(9)
+    whole = decoder(x).feats
+    monkeypatch.setattr(mesh_decoder, "HEAD_CHUNK", 100)
+    torch.testing.assert_close(decoder(x).feats, whole, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()

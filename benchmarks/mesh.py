@@ -1,0 +1,169 @@
+"""Latents to mesh to GLB at the published sizes: time, the card's share, memory over the resting state.
+
+    python -m benchmarks.mesh [--device cpu] [--voxels 500] [--runs 10] [--faces 20000] [--texture 1024]
+
+Weights are random, so the decoder's own field crosses zero nearly everywhere: its decoding and extraction are
+the worst case. For the GLB its signed distance is replaced by a sphere's, through the middle of the voxels,
+which gives the face count of a trained decoder. The last line is JSON.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.measure import measure, synchronize
+from export.glb import write_glb
+from export.meshes.finishing import FinishSettings, finish
+from export.meshes.surface import surface_of
+from models.mesh.cube_tables import CORNERS
+from models.mesh.decoder import MeshDecoder
+from models.mesh.mesh import Mesh
+from models.sparse import SparseTensor, VoxelGrid
+from models.weights import read_module, read_pipeline
+from models.weights.random_layout import GRID, SHELL_VOXELS, shell, write_random_layout
+from models.weights.random_tensors import RandomWeights
+
+NUM_DISTANCES, NUM_PLAIN = 8, 8 + 24 + 21  # channels of the distances, and of all before the attributes
+
+
+class MeshLab:
+    """The published mesh decoder with random weights, and one object's random latents on the shell."""
+
+    def __init__(self, device: str, voxels: int) -> None:
+        self.device = torch.device(device)
+        half = torch.float16 if self.device.type == "cuda" else torch.float32
+        with tempfile.TemporaryDirectory(prefix="random-weights-") as folder:
+            write_random_layout(Path(folder), RandomWeights(seed=0, shell_voxels=voxels))
+            part = read_pipeline(Path(folder) / "image_to_3d").modules["slat_decoder_mesh"]
+            decoder = read_module(part, device=self.device, dtype=half)
+        assert isinstance(decoder, MeshDecoder)
+        self.decoder = decoder
+        self.points = shell(voxels).to(self.device)
+        generator = torch.Generator(self.device).manual_seed(0)
+        self.feats = torch.randn(voxels, 8, device=self.device, generator=generator)
+        self.radius = float((self.points - (GRID - 1) / 2).norm(dim=1).mean()) / GRID
+
+    def latents(self) -> SparseTensor:
+        """On a new grid, so that its tables are built anew."""
+        coords = torch.nn.functional.pad(self.points.int(), (1, 0))
+        return SparseTensor(grid=VoxelGrid(coords), feats=self.feats)
+
+    def decoded(self) -> Mesh:
+        """The decoder's own surface."""
+        (mesh,) = self.decoder.to_meshes(self.decoder(self.latents()))
+        return mesh
+
+    def sphere(self) -> Mesh:
+        """The surface of a sphere's field with the decoder's colours; the decoder runs all the same."""
+        raw = self.decoder(self.latents())
+        side = self.decoder.resolution
+        for coords, feats in zip(raw.coords[:, 1:].split(2**16), raw.feats.split(2**16), strict=True):
+            feats[:, :NUM_PLAIN] = 0
+            feats[:, :NUM_DISTANCES] = self._distance(coords, side)
+        (mesh,) = self.decoder.to_meshes(raw)
+        return mesh
+
+    def _distance(self, coords: Tensor, side: int) -> Tensor:
+        corners = coords[:, None] + torch.tensor(CORNERS, device=coords.device)
+        distance: Tensor = (corners / side - 0.5).norm(dim=2) - self.radius
+        return distance + 1 / side  # undoes the shift of `corner_field`
+
+
+def main() -> int:
+    """Prints a row a case; returns the number of failures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--voxels", type=int, default=SHELL_VOXELS)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--faces", type=int, default=20_000)
+    parser.add_argument("--texture", type=int, default=1024)
+    parser.add_argument("--out", type=Path, help="folder for mesh.json")
+    options = parser.parse_args()
+    lab = MeshLab(options.device, options.voxels)
+    settings = FinishSettings(faces=options.faces, texture=options.texture)
+    cases: dict[str, Callable[[], dict[str, Any]]] = {
+        "decoder, its own field": lambda: timed(lab.decoded, lab, options.runs),
+        "decoder, a sphere's field": lambda: timed(lab.sphere, lab, options.runs),
+        "latents to GLB, a sphere's field": lambda: to_glb(lab, settings, options.runs),
+    }
+    rows: dict[str, dict[str, Any]] = {}
+    with torch.inference_mode():
+        for name, case in cases.items():
+            try:
+                rows[name] = case()
+            except Exception as error:
+                traceback.print_exc(file=sys.stdout)
+                rows[name] = {"failed": f"{type(error).__name__}: {error}"[:300]}
+            print(
+                f"{name:34} " + "  ".join(f"{key} {value}" for key, value in rows[name].items()), flush=True
+            )
+    cuda = lab.device.type == "cuda"
+    environment = {
+        "device": torch.cuda.get_device_name() if cuda else platform.machine(),
+        "torch": torch.__version__,
+        "voxels": options.voxels,
+    }
+    report = json.dumps({"environment": environment, "rows": rows})
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "mesh.json").write_text(report)
+    print(report)
+    return sum("failed" in row for row in rows.values())
+
+
+def timed(make: Callable[[], Mesh], lab: MeshLab, runs: int) -> dict[str, Any]:
+    """Decoding and extraction."""
+    mesh = make()
+    row: dict[str, Any] = {"vertices": mesh.num_vertices, "faces": mesh.num_faces}
+    del mesh
+    resting = _held(lab)
+    timing = measure(make, runs=runs, warm_ups=3 if lab.device.type == "cuda" else 1)
+    row |= {"median_ms": round(timing.median_ms, 1), "p95_ms": round(timing.p95_ms, 1)}
+    if lab.device.type == "cuda":
+        row["peak_over_rest_gib"] = round(timing.peak_gib - resting, 3)
+    return row
+
+
+def to_glb(lab: MeshLab, settings: FinishSettings, runs: int) -> dict[str, Any]:
+    """From latents to a file's bytes; the card's share ends when the surface lies in host memory."""
+    totals, shares, steps, row = list[float](), list[float](), dict[str, list[float]](), dict[str, Any]()
+    for _ in range(max(2, runs)):  # the first one compiles
+        started = time.perf_counter()
+        surface = surface_of(lab.sphere())
+        synchronize()
+        decoded = time.perf_counter()
+        mesh, report = finish(surface, settings)
+        finished = time.perf_counter()
+        glb = write_glb(mesh)
+        ended = time.perf_counter()
+        totals.append(ended - started)
+        shares.append(decoded - started)
+        for step, seconds in {**report.timings, "write": ended - finished}.items():
+            steps.setdefault(step, []).append(seconds)
+        row = {"faces": report.num_faces, "watertight": report.watertight, "bytes": len(glb)}
+    row |= {"first_s": round(totals[0], 2), "median_ms": _median_ms(totals), "device_ms": _median_ms(shares)}
+    return row | {f"{step}_ms": _median_ms(seconds) for step, seconds in steps.items()}
+
+
+def _median_ms(seconds: list[float]) -> float:
+    return round(1e3 * statistics.median(seconds[1:]), 1)
+
+
+def _held(lab: MeshLab) -> float:
+    """GiB that torch holds on the card now."""
+    return torch.cuda.memory_allocated() / 2**30 if lab.device.type == "cuda" else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
