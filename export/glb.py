@@ -28,8 +28,11 @@ GENERATOR = "fast-3d-miner"
 JPEG_QUALITY = 95  # 20 times faster than PNG and a quarter of its size, without chroma subsampling
 
 
-def write_glb(mesh: FinishedMesh, *, name: str = "object") -> bytes:
+def write_glb(mesh: FinishedMesh, *, name: str = "object", watertight: bool | None = None) -> bytes:
     """The mesh as a GLB file's bytes; the same mesh gives the same bytes.
+
+    Whether the surface is `watertight` is said in `asset.extras`, if known: a reader cannot tell, because
+    the texture's seams cut the surface open.
 
     Raises:
         ValueError: For a mesh without faces, or values that are not finite.
@@ -53,8 +56,11 @@ def write_glb(mesh: FinishedMesh, *, name: str = "object") -> bytes:
     elif mesh.colors is not None:
         attributes["COLOR_0"] = buffer.accessor(_linear_shorts(mesh.colors), "VEC4", normalized=True)
     indices = buffer.indices(mesh.faces, len(mesh.vertices))
+    asset: dict[str, Any] = {"version": "2.0", "generator": GENERATOR}
+    if watertight is not None:
+        asset["extras"] = {"watertight": watertight}
     document = {
-        "asset": {"version": "2.0", "generator": GENERATOR},
+        "asset": asset,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": name}],

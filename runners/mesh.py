@@ -87,7 +87,7 @@ def finish_mesh(mesh: str, options: MeshOptions) -> tuple[bytes, dict[str, float
     arrays = _read(mesh)
     surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
     finished, report = finish(surface, settings)
-    return write_glb(finished), report.timings
+    return write_glb(finished, watertight=report.watertight), report.timings
 
 
 def _fill(file: str, **arrays: NDArray[np.generic]) -> None:

@@ -49,7 +49,7 @@ def test_the_reference_validator_finds_neither_error_nor_warning(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     file = tmp_path / "object.glb"
-    file.write_bytes(write_glb(request.getfixturevalue(kind)))
+    file.write_bytes(write_glb(request.getfixturevalue(kind), watertight=True))
     command = [program("node"), str(TOOLS / "validate.cjs"), str(node_package("gltf-validator")), str(file)]
     issues = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
     assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
@@ -134,3 +134,10 @@ def test_three_js_shows_it_in_a_browser(textured: FinishedMesh, tmp_path: Path) 
     mean_left, mean_right = (side[(side < 240).any(axis=2)].mean(axis=0) for side in (left, right))
     assert mean_left[2] > 1.5 * mean_left[0]  # blue at -x
     assert mean_right[0] > 1.5 * mean_right[2]  # red at +x
+
+
+def test_a_file_says_whether_its_surface_is_closed(painted: FinishedMesh) -> None:
+    for watertight in (True, False):
+        data = write_glb(painted, watertight=watertight)
+        length = int.from_bytes(data[12:16], "little")
+        assert json.loads(data[20 : 20 + length])["asset"]["extras"] == {"watertight": watertight}
