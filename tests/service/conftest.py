@@ -83,6 +83,7 @@ def running_server(
     port: int,
     target: str = FAKE_SERVICE,
     cwd: Path = ROOT,
+    ready_seconds: float = READY_SECONDS,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real `bentoml serve` in processes of its own; gives its address and its main process."""
     with tempfile.TemporaryFile() as log:
@@ -95,7 +96,7 @@ def running_server(
         )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
-                wait_until_ready(client)
+                wait_until_ready(client, ready_seconds)
             yield f"http://127.0.0.1:{port}", process
         except BaseException:
             log.seek(0)
