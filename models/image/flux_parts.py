@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
+from tokenizers import Tokenizer
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
 
 from models.errors import WeightsError
 from models.quantization import Scheme
@@ -79,6 +80,16 @@ def load_t5(
         scheme=scheme,
         prefixes=("encoder.",),
     )
+
+
+def load_t5_tokenizer(folder: Path) -> T5TokenizerFast:
+    """The tokenizer with its file's normaliser, of which transformers keeps only the published kind."""
+    tokenizer: T5TokenizerFast = T5TokenizerFast.from_pretrained(folder)
+    file = folder / "tokenizer.json"
+    normalizer = Tokenizer.from_file(str(file)).normalizer if file.exists() else None
+    if normalizer is not None and tokenizer.backend_tokenizer.normalizer is None:
+        tokenizer.backend_tokenizer.normalizer = normalizer
+    return tokenizer
 
 
 def load_clip_text(folder: Path, *, device: torch.device | str, dtype: torch.dtype) -> CLIPTextModel:

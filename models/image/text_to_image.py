@@ -19,7 +19,7 @@ import torch
 from diffusers import FluxPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import UInt8
-from transformers import CLIPTokenizer, T5TokenizerFast
+from transformers import CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
@@ -28,6 +28,7 @@ from models.image.flux_parts import (
     load_clip_text,
     load_scheduler,
     load_t5,
+    load_t5_tokenizer,
     load_transformer,
     load_vae,
 )
@@ -158,7 +159,7 @@ def _load_flux1(
         vae=load_vae(folder / "vae", device=device, dtype=dtype),
         scheduler=load_scheduler(folder / "scheduler"),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        tokenizer_2=T5TokenizerFast.from_pretrained(folder / "tokenizer_2"),
+        tokenizer_2=load_t5_tokenizer(folder / "tokenizer_2"),
     )
 
 

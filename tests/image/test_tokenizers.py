@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, CLIPTokenizer, T5TokenizerFast
 
+from models.image.flux_parts import load_t5_tokenizer
 from training.text.tokenizers import (
     BOS,
     EOS,
@@ -17,6 +18,7 @@ from training.text.tokenizers import (
     t5_token_ids,
 )
 
+EMBEDDED = Path(__file__).parents[2] / "models/embedded/text_to_image"
 TEXTS = [
     "a shiny pink bicycle",
     "blue chair with yellow legs",
@@ -51,8 +53,8 @@ def test_clip_ids_equal_those_of_transformers(folder: Path, texts: list[str]) ->
 
 @settings(deadline=None, max_examples=40)
 @given(texts=st.lists(ANY_TEXT | st.sampled_from(TEXTS), min_size=1, max_size=8))
-def test_t5_ids_equal_those_of_transformers(folder: Path, texts: list[str]) -> None:
-    tokenizer = T5TokenizerFast.from_pretrained(folder / "t5")
+def test_t5_ids_equal_those_of_the_service(folder: Path, texts: list[str]) -> None:
+    tokenizer = load_t5_tokenizer(folder / "t5")
     assert t5_token_ids(folder / "t5", texts) == [padded(tokenizer, text) for text in texts]
 
 
@@ -62,6 +64,11 @@ def test_clip_ignores_case_and_ends_with_its_largest_id(folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder / "clip")
     assert tokenizer.convert_tokens_to_ids(EOS) == max(tokenizer.get_vocab().values()) == max(lower)
     assert lower[0] == tokenizer.convert_tokens_to_ids(BOS)
+
+
+def test_the_shipped_family_ignores_case() -> None:
+    tokenizer = load_t5_tokenizer(EMBEDDED / "tokenizer_2")
+    assert tokenizer("A YELLOW Rocket").input_ids == tokenizer("a yellow rocket").input_ids
 
 
 def test_known_words_are_single_tokens(folder: Path) -> None:

@@ -61,8 +61,8 @@ def save_t5_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int = T
     """Makes a T5 tokenizer and writes its folder.
 
     The pieces are those of a BPE on the same words; each one's score is the logarithm of its share of the
-    texts, so the most likely split keeps known words whole. Case is kept: `transformers` rebuilds the
-    tokenizer without a normaliser.
+    texts, so the most likely split keeps known words whole. Capitals are read as small letters, as the CLIP
+    tokenizer does.
 
     Returns:
         The number of tokens.
@@ -73,6 +73,7 @@ def save_t5_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int = T
     tokenizer = Tokenizer(
         Unigram([*specials, *((piece, math.log(n / total)) for piece, n in counts.items())], unk_id=2)
     )
+    tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = _t5_words()
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always", split=True)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token, _ in specials])
@@ -92,6 +93,7 @@ def save_t5_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int = T
 def _piece_counts(texts: Sequence[str], num_pieces: int) -> dict[str, float]:
     """Pieces and how often each stands in the texts (at least a tenth), most frequent first."""
     splitter = Tokenizer(BPE())
+    splitter.normalizer = normalizers.Lowercase()
     splitter.pre_tokenizer = pre_tokenizers.Sequence([_t5_words(), pre_tokenizers.Punctuation("isolated")])
     letters = ["▁", *(chr(code) for code in range(33, 127))]
     trainer = trainers.BpeTrainer(
