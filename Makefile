@@ -18,7 +18,7 @@ help: ## list the commands
 	@echo "  variables: PORT=$(PORT) OUT=$(OUT) PROMPT=\"$(PROMPT)\" SEED=$(SEED)"
 
 demo: $(VENV)/.installed ## set up, start the service, write pink-bicycle.ply, .glb, .mp4 and .png to OUT, stop it
-	$(BIN)/python -m scripts.generate "pink bicycle" --out $(OUT) --port $(PORT) --seed $(SEED) --attempts 3 --serve
+	$(BIN)/python -m scripts.generate "pink bicycle" --out $(OUT) --port $(PORT) --seed $(SEED) --attempts 3 --formats ply,glb,mp4 --serve
 
 serve: $(VENV)/.installed ## run the service on PORT
 	$(BIN)/bentoml serve --port $(PORT)
