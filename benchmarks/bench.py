@@ -16,9 +16,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 
@@ -113,6 +113,11 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return float((actual - expected).norm() / expected.norm())
 
 
+def error_of_first(actual: Sequence[torch.Tensor], plain: Sequence[torch.Tensor]) -> float:
+    """Relative error of results that the cases' builds fill in, against the plain way's."""
+    return relative_error(actual[0], plain[0])
+
+
 def run_stages(stages: Sequence[str], arguments: Sequence[str] | None = None) -> int:
     """Runs the named stages' cases; returns the number of failures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -165,8 +170,13 @@ def _cases_of(stage: str, lab: Lab) -> Iterator[Case]:
     try:
         cases: Cases = importlib.import_module(f"benchmarks.stages.{stage}").cases
         yield from cases(lab)
-    except Exception:
+    except Exception as error:  # the other stages go on, this one counts as failed
         traceback.print_exc(file=sys.stdout)
+        yield Case(name="its cases", build=partial(_raise, error), profiled=False)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _run(case: Case, lab: Lab, *, profiled: bool) -> dict[str, Any]:

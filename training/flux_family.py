@@ -12,17 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
+from models.weights.published_shapes import FLUX_INDEX
 from training.text.tokenizers import MAX_TOKENS, save_clip_tokenizer, save_t5_tokenizer
-
-CLASSES = {
-    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-    "text_encoder": ["transformers", "CLIPTextModel"],
-    "text_encoder_2": ["transformers", "T5EncoderModel"],
-    "tokenizer": ["transformers", "CLIPTokenizer"],
-    "tokenizer_2": ["transformers", "T5TokenizerFast"],
-    "transformer": ["diffusers", "FluxTransformer2DModel"],
-    "vae": ["diffusers", "AutoencoderKL"],
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +201,7 @@ def save_family(family: FluxFamily, folder: Path) -> None:
             key: value.detach().half().cpu().contiguous() for key, value in _own_tensors(module).items()
         }
         save_file(tensors, folder / part / name, metadata={"format": "pt"})
-    index = {"_class_name": "FluxPipeline", "_diffusers_version": "0.30.0", **CLASSES}
+    index = {"_diffusers_version": "0.30.0", **FLUX_INDEX}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     (folder / "family.json").write_text(json.dumps(asdict(family.config), indent=2) + "\n", encoding="utf-8")
 

@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from models.mesh.decoder import REFINEMENT
 from training.voxels import voxel_indices
 
-REFINEMENT = 4  # fine voxels along a voxel
 SIDE = REFINEMENT + 1  # their corners along a voxel
 SOFTNESS = 0.5  # in fine voxels
 MAX_ASLANT = 1.0  # how far aside of its discs, in its heights below them, a place inside may be

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import LATENTS, Case, Lab, relative_error, run_stages
+from benchmarks.bench import LATENTS, Case, Lab, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_latent_flow
@@ -35,7 +35,7 @@ def cases(lab: Lab) -> Iterator[Case]:
             name=f"guided step of {tokens} tokens, {name}",
             build=partial(_step, lab, switches, actual, plain),
             flops=flow_flops(tokens, guided=True),
-            error=partial(_error, actual, plain),
+            error=partial(error_of_first, actual, plain),
         )
     for name in ("plain", "compiled"):
         yield Case(
@@ -78,10 +78,6 @@ def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[
     if not plain:
         plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
-
-
-def _error(actual: list[torch.Tensor], plain: list[torch.Tensor]) -> float:
-    return relative_error(actual[0], plain[0])
 
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = None) -> Call:

@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import STRUCTURE, Case, Lab, relative_error, run_stages
+from benchmarks.bench import STRUCTURE, Case, Lab, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_structure_flow
@@ -31,7 +31,7 @@ def cases(lab: Lab) -> Iterator[Case]:
             name=f"guided step, {name}",
             build=partial(_step, lab, switches, actual, plain),
             flops=flow_flops(TOKENS, guided=True),
-            error=partial(_error, actual, plain),
+            error=partial(error_of_first, actual, plain),
         )
     yield Case(
         name="guided step, compiled, graph",
@@ -68,10 +68,6 @@ def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[
     if not plain:
         plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
-
-
-def _error(actual: list[torch.Tensor], plain: list[torch.Tensor]) -> float:
-    return relative_error(actual[0], plain[0])
 
 
 def _graphed_step(lab: Lab) -> Call:
