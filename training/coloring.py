@@ -1,5 +1,7 @@
 """Random colourings of geometries, drawn on the GPU from a table made once of training specs."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -8,6 +10,7 @@ from torch import Tensor
 from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES, COLORS
 from training.objects.dataset import Geometries
+from training.objects.kind import Kind
 from training.pictures import palette
 from training.text.specs import Spec, draw_spec, training_colors
 
@@ -15,13 +18,16 @@ SPECS_PER_KIND = 400
 
 
 class ColoringTable:
-    """`SPECS_PER_KIND` training specs of every kind, and their part colours."""
+    """`SPECS_PER_KIND` specs of every kind, by default training ones, and their part colours."""
 
-    def __init__(self, seed: int, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        seed: int,
+        device: torch.device | str,
+        draw: Callable[[Kind, np.random.Generator], Spec] = draw_spec,
+    ) -> None:
         rng = np.random.default_rng(seed)
-        self.specs: list[list[Spec]] = [
-            [draw_spec(kind, rng) for _ in range(SPECS_PER_KIND)] for kind in KINDS
-        ]
+        self.specs: list[list[Spec]] = [[draw(kind, rng) for _ in range(SPECS_PER_KIND)] for kind in KINDS]
         colors = np.stack(
             [
                 np.stack([palette(kind, spec) for spec in specs])

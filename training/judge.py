@@ -1,5 +1,6 @@
 """The judge: a classifier of kind and main colour, trained on ground-truth renders only and used by
-`training.evaluate` only, never by the service.
+`training.evaluate` only, never by the service. It sees every pair of kind and colour, those included that
+the family must make without having seen them.
 
     python -m training.judge --data DIR --out DIR --minutes 4
 
@@ -21,6 +22,7 @@ from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, orbit_views
+from training.text.specs import draw_any_spec
 
 IMAGE_SIZE = 128
 WIDTHS = (32, 64, 128, 192)
@@ -81,7 +83,7 @@ def main_colors(table: ColoringTable) -> Int[Tensor, "kinds specs"]:
 
 def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int | None, device: str) -> None:
     renderer = ObjectRenderer(load_geometries(data, device))
-    table, generator = ColoringTable(4, device), torch.Generator(device).manual_seed(4)
+    table, generator = ColoringTable(4, device, draw_any_spec), torch.Generator(device).manual_seed(4)
     colors = main_colors(table)
     model = Judge().to(device)
     parameters = list(model.parameters())

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from training.objects.kind import Kind
 HELD_OUT_ONE_IN = 13
 PART_SHARE = 0.35
 UNCOLORED_SHARE = 0.15
+OFTEN_MISTAKEN = {"brown": 1.7, "gold": 1.7, "gray": 1.4, "black": 1.2, "white": 1.2, "orange": 1.2}
+"""How much oftener text to image draws the colours that it takes for a neighbour or for the usual one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,26 @@ def draw_spec(kind: Kind, rng: np.random.Generator) -> Spec:
         part = str(rng.choice(parts))
         part_color = str(rng.choice([c for c in COLOR_NAMES if c != (color or kind.default_color)]))
     return Spec(kind=kind.name, color=color, part=part, part_color=part_color)
+
+
+def draw_balanced_spec(kind: Kind, rng: np.random.Generator) -> Spec:
+    """A random training spec whose main colour is seldom the usual one and often one easily mistaken."""
+    spec = draw_spec(kind, rng)
+    if spec.color is None:
+        return spec
+    colors = training_colors(kind)
+    weights = np.array([0.5 if c == kind.default_color else OFTEN_MISTAKEN.get(c, 1.0) for c in colors])
+    color = str(rng.choice(colors, p=weights / weights.sum()))
+    return spec if color == spec.part_color else replace(spec, color=color)
+
+
+def draw_any_spec(kind: Kind, rng: np.random.Generator) -> Spec:
+    """As `draw_spec`, held-out main colours included: only for what judges results."""
+    spec = draw_spec(kind, rng)
+    if spec.color is None:
+        return spec
+    color = str(rng.choice([c for c in COLOR_NAMES if c != spec.part_color]))
+    return replace(spec, color=color)
 
 
 def part_colors(kind: Kind, spec: Spec) -> tuple[str, ...]:
