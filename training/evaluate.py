@@ -38,6 +38,7 @@ from validation.verdict import Thresholds, judge
 
 logger = logging.getLogger(__name__)
 BATCH = 8
+SLICE = 48
 RETRY_STEP = 7919
 JUDGE_AZIMUTHS = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0)
 SHEET_AZIMUTHS = (0.0, 35.0, 215.0)
@@ -82,13 +83,13 @@ class Evaluator:
         self.judge.load_state_dict(load_file(judge_file))
         self.device = device
 
-    def run(self, prompts: Sequence[TestPrompt], seed: int) -> list[Result]:
+    def run(self, prompts: Sequence[TestPrompt], seed: int, size: int = BATCH) -> list[Result]:
         """Every prompt, with retries as the service does them."""
         results: dict[int, Result] = {}
         open_items = list(range(len(prompts)))
         for attempt in range(1 + self.configuration.validation.max_retries):
-            for start in range(0, len(open_items), BATCH):
-                batch = open_items[start : start + BATCH]
+            for start in range(0, len(open_items), size):
+                batch = open_items[start : start + size]
                 seeds = [seed + i + attempt * RETRY_STEP for i in batch]
                 attempted = self._attempt([prompts[i] for i in batch], seeds, attempt)
                 results.update(zip(batch, attempted, strict=True))
@@ -206,12 +207,32 @@ def _share(values: Sequence[bool]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def save_results(results: Sequence[Result], out: Path, name: str) -> None:
+    """A contact sheet, and one JSON line a prompt."""
+    save_sheet(results, out / f"{name}.jpg")
+    rows = [
+        {
+            "prompt": r.prompt.text,
+            "wanted": r.prompt.kind,
+            "color": r.prompt.color,
+            "judge": [r.kind, r.color],
+            "splats": r.num_splats,
+            "alignment": round(r.alignment, 4),
+            "aesthetics": round(r.aesthetics, 3),
+            "rejection": r.rejection,
+            "attempts": r.attempts,
+        }
+        for r in results
+    ]
+    (out / f"{name}.json").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+
+
 def save_sheet(results: Sequence[Result], path: Path, columns: int = 3) -> None:
     """Strips of all results, row by row."""
     strips = [r.strip for r in results]
     strips += [np.full_like(strips[0], 255)] * (-len(strips) % columns)
     rows = [np.concatenate(strips[i : i + columns], axis=1) for i in range(0, len(strips), columns)]
-    Image.fromarray(np.concatenate(rows)).save(path)
+    Image.fromarray(np.concatenate(rows)).save(path, quality=80)
 
 
 def main() -> None:
@@ -222,6 +243,8 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="other people's prompts, one a line")
     parser.add_argument("--num-prompts", type=int, default=200)
     parser.add_argument("--num-pairs", type=int, default=1000)
+    parser.add_argument("--wordings", type=int, default=1, help="prompts of each unseen pair")
+    parser.add_argument("--batch", type=int, default=BATCH, help="prompts in work together")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="some of the sets only")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -232,7 +255,7 @@ def main() -> None:
     evaluator = Evaluator(configuration, arguments.weights, arguments.judge, arguments.device)
     sets = {
         "every_kind": every_kind(KINDS),
-        "unseen_pairs": unseen_pairs(KINDS, arguments.num_pairs, arguments.seed),
+        "unseen_pairs": unseen_pairs(KINDS, arguments.num_pairs, arguments.seed, arguments.wordings),
     }
     if arguments.prompts is not None:
         lines = [
@@ -244,30 +267,17 @@ def main() -> None:
         sets["known_prompts"] = sample(known, arguments.num_prompts, arguments.seed)
         sets["unknown_prompts"] = sample(unknown, arguments.num_prompts, arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    table = {}
+    table: dict[str, dict[str, float]] = {}
     for name in [name for name in sets if name in arguments.sets]:
-        prompts = sets[name]
+        prompts, results = sets[name], list[Result]()
         started = time.perf_counter()
-        results = evaluator.run(prompts, arguments.seed)
-        table[name] = summary(results)
-        save_sheet(results, arguments.out / f"{name}.png")
-        rows = [
-            {
-                "prompt": r.prompt.text,
-                "wanted": r.prompt.kind,
-                "color": r.prompt.color,
-                "judge": [r.kind, r.color],
-                "splats": r.num_splats,
-                "alignment": round(r.alignment, 4),
-                "aesthetics": round(r.aesthetics, 3),
-                "rejection": r.rejection,
-                "attempts": r.attempts,
-            }
-            for r in results
-        ]
-        (arguments.out / f"{name}.json").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
-        logger.info("%s: %.0f s", name, time.perf_counter() - started)
-    (arguments.out / "evaluation.json").write_text(json.dumps(table, indent=1))
+        for start in range(0, len(prompts), SLICE):
+            some = prompts[start : start + SLICE]
+            results += evaluator.run(some, arguments.seed + start, arguments.batch)
+            table[name] = summary(results)
+            save_results(results, arguments.out, name)
+            (arguments.out / "evaluation.json").write_text(json.dumps(table, indent=1))
+            logger.info("%s: %.0f s %s", name, time.perf_counter() - started, table[name])
     for name, row in table.items():
         logger.info("%-16s %s", name, "  ".join(f"{key} {value:.3g}" for key, value in row.items()))
 

@@ -20,14 +20,14 @@ class TestPrompt:
     color: str | None = None
 
 
-def unseen_pairs(kinds: Sequence[Kind], limit: int, seed: int) -> list[TestPrompt]:
-    """Prompts of kind x colour pairs that no training saw, in free wording."""
+def unseen_pairs(kinds: Sequence[Kind], limit: int, seed: int, wordings: int = 1) -> list[TestPrompt]:
+    """Prompts of kind x colour pairs that no training saw, each in so many free wordings."""
     rng, writer = np.random.default_rng(seed), CaptionWriter(kinds)
     pairs = held_out_pairs(kinds)
     chosen = [pairs[i] for i in rng.permutation(len(pairs))[:limit]]
     return [
         TestPrompt(text=writer.write(Spec(kind=kind, color=color), rng), kind=kind, color=color)
-        for kind, color in chosen
+        for kind, color in chosen * wordings
     ]
 
 
