@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 LEARNING_RATE = 1.2e-3
 DISTILL_RATE = 3e-4
 NULL_SHARE = 0.1
+NO_POOLED_SHARE = 0.15
+START_SHARE, EARLY_SHARE, EARLY = 0.15, 0.2, 0.85
 LOG_EVERY = 200
 EMA_DECAY = 0.9995
 Velocity = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -57,10 +59,16 @@ class FlowData:
 
 
 def draw_sigmas(batch: int, device: torch.device) -> Float[Tensor, "batch"]:
-    """Noise levels: half uniform, half around the middle."""
+    """Noise levels: some exactly 1 and some near it, half of the rest uniform, half around the middle.
+
+    Below 0.9 the noisy picture shows its colours, and a network can do without the words; which colour a
+    prompt gets is decided above.
+    """
     middle = torch.randn(batch, device=device).sigmoid()
-    even = torch.rand(batch, device=device)
-    return torch.where(torch.rand(batch, device=device) < 0.5, middle, even)
+    even, roll = torch.rand(batch, device=device), torch.rand(batch, device=device)
+    sigma = torch.where(torch.rand(batch, device=device) < 0.5, middle, even)
+    sigma = torch.where(roll < START_SHARE + EARLY_SHARE, EARLY + (1 - EARLY) * even, sigma)
+    return torch.where(roll < START_SHARE, torch.ones_like(sigma), sigma)
 
 
 def train_flow(
@@ -85,7 +93,8 @@ def train_flow(
     def loss() -> Tensor:
         pictures, clip_ids, t5_ids = data.draw(batch)
         dropped = (torch.rand(batch, device=pictures.device) < NULL_SHARE)[:, None]
-        clip_ids = torch.where(dropped, data.null_clip.long(), clip_ids)
+        no_pooled = dropped | (torch.rand(batch, device=pictures.device) < NO_POOLED_SHARE)[:, None]
+        clip_ids = torch.where(no_pooled, data.null_clip.long(), clip_ids)
         t5_ids = torch.where(dropped, data.null_t5.long(), t5_ids)
         noise, sigma = torch.randn_like(pictures), draw_sigmas(batch, pictures.device)
         noisy = pictures + sigma[:, None, None] * (noise - pictures)

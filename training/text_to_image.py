@@ -33,7 +33,7 @@ from training.pictures import Painter, Scenes, draw_scenes, on_backdrop, paint_b
 from training.schedule import Budget
 from training.sheets import save_sheet
 from training.text.captions import CaptionWriter
-from training.text.specs import Spec, captioned_parts, held_out_pairs
+from training.text.specs import Spec, captioned_parts, draw_balanced_spec, held_out_pairs
 from training.text.tables import write_captions, write_unknown_prompts
 from training.text.tokenizers import clip_token_ids, t5_token_ids
 
@@ -52,6 +52,7 @@ class Options:
     pictures: int
     vae_pictures: int
     captions: int
+    vague: int
     batch: int
     vae_batch: int
     seconds: float
@@ -81,6 +82,9 @@ def main() -> None:
         "--distill-share", type=float, default=0.25, help="share of the time after the autoencoder"
     )
     parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument(
+        "--vague", type=int, default=2, help="captions of each picture without its kind, besides the six"
+    )
     parser.add_argument("--compile", action="store_true")
     parser.add_argument(
         "--start-from", type=Path, help="exported folder or text_to_image.tar to continue from"
@@ -107,6 +111,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         pictures=24 if smoke else arguments.pictures,
         vae_pictures=16 if smoke else 24_000,
         captions=2 if smoke else 6,
+        vague=1 if smoke else arguments.vague,
         batch=4 if smoke else arguments.batch,
         vae_batch=4 if smoke else 64,
         seconds=60 * arguments.minutes,
@@ -134,9 +139,15 @@ def train(
         if geometries is None
         else np.load(geometries / "kinds.npy")
     )
-    scenes = draw_scenes(options.pictures, options.kinds, split_rows(kind_of_row, held_out=False), rng)
+    rows = split_rows(kind_of_row, held_out=False)
+    scenes = draw_scenes(options.pictures, options.kinds, rows, rng, draw_balanced_spec)
     texts = write_captions(
-        scenes.specs, options.kinds, repeats=options.captions, seed=options.seed, workers=options.workers
+        scenes.specs,
+        options.kinds,
+        repeats=options.captions,
+        vague=options.vague,
+        seed=options.seed,
+        workers=options.workers,
     )
     if start_from is None:
         save_tokenizers(tokenizer_texts(texts, options), folder)

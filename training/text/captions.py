@@ -22,6 +22,8 @@ TAIL_SHARE = 0.35
 COMPOUND_SHARE = 0.08
 DEPICTED_SHARE = 0.08
 TWO_COLOR_SHARE = 0.2
+VAGUE_SHARE = 0.5
+ANYTHING = ("thing", "object", "item", "piece", "something")
 
 AFTER_NOUN: tuple[str, ...] = (
     "{noun}, {color}",
@@ -106,6 +108,23 @@ class CaptionWriter:
                 thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
             )
         thing = self._with_tail(thing, rng)
+        return dress(thing, rng)
+
+    def write_vague(self, spec: Spec, rng: np.random.Generator) -> str:
+        """A caption with the colours of the spec and without its kind ("a shiny brown thing").
+
+        The noun is one for anything, or one of a thing that nobody draws: so a colour word means its colour
+        whatever it stands with. Specs without a main colour get a caption with their kind.
+        """
+        if spec.color is None:
+            return self.write(spec, rng)
+        noun = pick(ANYTHING, rng) if rng.random() < VAGUE_SHARE else self._other(rng)
+        thing = self._colored(noun, spec.color, rng)
+        if spec.part is not None:
+            color = self._color_word(spec.part_color or "", rng)
+            thing = pick(PART_FORMS, rng).format(
+                thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
+            )
         return dress(thing, rng)
 
     def _reads_as_two_colors(self, spec: Spec) -> bool:

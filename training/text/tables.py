@@ -22,11 +22,11 @@ CHUNK = 2000
 
 
 def write_captions(
-    specs: Sequence[Spec], kinds: Sequence[Kind], *, repeats: int, seed: int, workers: int
+    specs: Sequence[Spec], kinds: Sequence[Kind], *, repeats: int, seed: int, workers: int, vague: int = 0
 ) -> list[list[str]]:
-    """`repeats` captions of each spec; the same whatever the number of workers."""
+    """`repeats` captions of each spec, then `vague` ones without the kind; the same for any `workers`."""
     chunks = [(seed + start, specs[start : start + CHUNK]) for start in range(0, len(specs), CHUNK)]
-    return _in_parallel(partial(_captions, tuple(kinds), repeats), chunks, workers)
+    return _in_parallel(partial(_captions, tuple(kinds), repeats, vague), chunks, workers)
 
 
 def write_unknown_prompts(count: int, kinds: Sequence[Kind], *, seed: int, workers: int) -> list[str]:
@@ -35,10 +35,13 @@ def write_unknown_prompts(count: int, kinds: Sequence[Kind], *, seed: int, worke
     return _in_parallel(partial(_unknown, tuple(kinds)), chunks, workers)
 
 
-def _captions(kinds: tuple[Kind, ...], repeats: int, chunk: tuple[int, Sequence[Spec]]) -> list[list[str]]:
+def _captions(
+    kinds: tuple[Kind, ...], repeats: int, vague: int, chunk: tuple[int, Sequence[Spec]]
+) -> list[list[str]]:
     seed, specs = chunk
     writer, rng = CaptionWriter(kinds), np.random.default_rng(seed)
-    return [[writer.write(spec, rng) for _ in range(repeats)] for spec in specs]
+    writes = [writer.write] * repeats + [writer.write_vague] * vague
+    return [[write(spec, rng) for write in writes] for spec in specs]
 
 
 def _unknown(kinds: tuple[Kind, ...], chunk: tuple[int, int]) -> list[str]:
