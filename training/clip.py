@@ -36,7 +36,7 @@ from training.painters import PointPainter, load_painter
 from training.pictures import Painter, all_around, draw_scenes, on_white, paint_bank, split_rows
 from training.schedule import Average, Budget, set_learning_rate
 from training.text.tables import write_captions, write_unknown_prompts
-from training.text.tokenizers import clip_token_ids, save_clip_tokenizer
+from training.text.tokenizers import JUDGE_VOCABULARY, clip_token_ids, save_clip_tokenizer
 from training.text_to_image import unpack_into
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def train(
     unknown = write_unknown_prompts(options.unknown, kinds, seed=options.seed + 2, workers=options.workers)
     if start_from is None:
         known = [text for row in fitting for text in row][:150_000]
-        save_clip_tokenizer(known + unknown[: len(known)], folder / "clip")
+        save_clip_tokenizer(known + unknown[: len(known)], folder / "clip", vocabulary=JUDGE_VOCABULARY)
     tokens = [tokens_of(rows, folder, options.pictures) for rows in (fitting, near)]
     unknown_ids = torch.tensor(clip_token_ids(folder / "clip", unknown), dtype=torch.int16)
     logger.info(

@@ -27,6 +27,7 @@ class ClipFamilyConfig:
     text_width: int = 128
     text_heads: int = 4
     text_layers: int = 3
+    text_mlp_ratio: float = 2.0
     embed_dim: int = 128
     logit_scale: float = 2.3
     logit_bias: float = -6.0
@@ -64,6 +65,7 @@ def model_config(config: ClipFamilyConfig, vocabulary: int) -> dict[str, object]
             "width": config.text_width,
             "heads": config.text_heads,
             "layers": config.text_layers,
+            "mlp_ratio": config.text_mlp_ratio,
         },
     }
 

@@ -34,6 +34,7 @@ class FluxFamilyConfig:
     double_blocks: int = 1
     single_blocks: int = 3
     clip_width: int = 96
+    clip_hidden: int = 128
     clip_layers: int = 2
     t5_width: int = 128
     t5_layers: int = 2
@@ -43,7 +44,7 @@ class FluxFamilyConfig:
 
 SMOKE = FluxFamilyConfig(
     resolution=32, vae_channels=(8, 8, 8, 8), heads=1, head_dim=16, rope_axes=(4, 6, 6), single_blocks=1,
-    clip_width=16, clip_layers=1, t5_width=16, t5_layers=1, t5_hidden=32,
+    clip_width=16, clip_hidden=32, clip_layers=1, t5_width=16, t5_layers=1, t5_hidden=32,
 )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def create_clip_text(config: FluxFamilyConfig, vocabulary: int) -> CLIPTextModel
         CLIPTextConfig(
             vocab_size=vocabulary,
             hidden_size=config.clip_width,
-            intermediate_size=4 * config.clip_width,
+            intermediate_size=config.clip_hidden,
             projection_dim=config.clip_width,
             num_hidden_layers=config.clip_layers,
             num_attention_heads=max(1, config.clip_width // 32),

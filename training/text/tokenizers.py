@@ -23,8 +23,9 @@ from tokenizers import (
 )
 from tokenizers.models import BPE, Unigram
 
-CLIP_VOCABULARY = 3072
-T5_VOCABULARY = 2560
+CLIP_VOCABULARY = 1920
+JUDGE_VOCABULARY = 2304
+T5_VOCABULARY = 1024
 MAX_TOKENS = 32
 PAD, BOS, EOS = "<|pad|>", "<|startoftext|>", "<|endoftext|>"
 CLIP_WORDS = (
