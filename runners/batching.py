@@ -1,6 +1,7 @@
 """From a batch of jobs to one result per job, whatever happens to any of them."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -39,12 +40,22 @@ def answer_batch(
         result_type: Of the results; built without arguments for a no-op.
         work: Turns real jobs into as many results; an item may be the exception that stopped it. If it raises
             for a batch, each job is done again alone, so that one job cannot fail its mates.
+
+    Returns:
+        The results; each also says how long the whole batch was in work (`timings["work"]`), so that the
+        caller can tell work from waiting and from the way here and back.
     """
     real = [job for job in jobs if not job.noop]
-    results = iter(_attempt(real, result_type, work))
+    started = time.perf_counter()
+    made = _attempt(real, result_type, work)
+    results = iter(_with_work(made, time.perf_counter() - started))
     answers = [result_type() if job.noop else next(results) for job in jobs]
     assert len(answers) == len(jobs)
     return answers
+
+
+def _with_work(results: Sequence[R], seconds: float) -> list[R]:
+    return [result.model_copy(update={"timings": result.timings | {"work": seconds}}) for result in results]
 
 
 def _attempt(

@@ -1,5 +1,6 @@
 """Batches: one result per job, in order, whatever happens to its mates."""
 
+import time
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -41,3 +42,15 @@ def test_an_unexpected_failure_hides_its_inside() -> None:
     (result,) = answer_batch([ImageJob(seed=666)], SplatResult, count)
     assert result.failure is not None
     assert "secret" not in result.failure.detail
+
+
+def test_results_say_how_long_their_batch_was_in_work() -> None:
+    def slow(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+        time.sleep(0.05)
+        return [SplatResult(timings={"structure": 0.01}) for _ in jobs]
+
+    mates = answer_batch([ImageJob(), ImageJob(noop=True), ImageJob()], SplatResult, slow)
+    assert mates[0].timings == mates[2].timings
+    assert mates[0].timings["structure"] == 0.01
+    assert 0.05 <= mates[0].timings["work"] < 5.0
+    assert mates[1].timings == {}
