@@ -11,15 +11,11 @@ sampled. Prints a table of who holds what, and one line of JSON last; with --out
 
 import argparse
 import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,27 +23,18 @@ from typing import Any
 import httpx
 import pynvml
 
+from benchmarks.served import Served, started
 from runners.configuration.profiles import GIB
 
-ROOT = Path(__file__).parents[1]
 TARGET_GIB = {"24gb": 22.5, "80gb": 48.0}
 TARGET_READY_SECONDS = 60.0
 SAMPLE_SECONDS = 0.01
-START_LIMIT_SECONDS = 400.0
 REQUEST_LIMIT_SECONDS = 180.0
 VIDEO_SIZE = 1088
-PLAIN, UNENCODED = "service:Miner", "benchmarks.unencoded_service:Miner"
-# Random networks draw nothing: everything must pass, and nothing may end before it was measured.
-BENCHMARK_SETTINGS = {
-    "MINER__VALIDATION__ALIGNMENT": "-1",
-    "MINER__VALIDATION__AESTHETICS": "-10",
-    "MINER__VALIDATION__MIN_SPLATS": "0",
-    "MINER__VALIDATION__MAX_RETRIES": "0",
-    "MINER__RENDER__PRESET": "upstream",
-    "MINER__SERVICES__GATEWAY__DEADLINE_SECONDS": "170",
-    "MINER__SERVICES__GATEWAY__VIDEO_DEADLINE_SECONDS": "170",
-    "BENTOML_DO_NOT_TRACK": "True",
-    "BENTOML_DISABLE_GPU_ALLOCATION": "1",
+SETTINGS = {  # nothing may end before it was measured
+    "render.preset": "upstream",
+    "services.gateway.deadline_seconds": "170",
+    "services.gateway.video_deadline_seconds": "170",
 }
 
 
@@ -116,10 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(arguments: Arguments, sampler: CardSampler) -> dict[str, Any]:
     """Starts the service, sends the requests, and says what was seen."""
-    started = time.perf_counter()
-    with serving(arguments) as client:
-        wait_until_ready(client)
-        ready_seconds = time.perf_counter() - started
+    with (
+        started(served(arguments)) as ready_seconds,
+        httpx.Client(base_url=f"http://127.0.0.1:{arguments.port}", timeout=10) as client,
+    ):
         print(f"ready after {ready_seconds:.1f} s", flush=True)
         resting, loading_peak = used_bytes(), sampler.peak
         sampler.restart()
@@ -158,12 +145,12 @@ def send_round(client: httpx.Client, number: int) -> list[dict[str, Any]]:
         path = "/generate/"
         if index == 0:
             path, fields["video_res"] = "/generate_video/", str(VIDEO_SIZE)
-        started = time.perf_counter()
+        begun = time.perf_counter()
         reply = client.post(path, data=fields, timeout=REQUEST_LIMIT_SECONDS)
         return {
             "path": path,
             "status": reply.status_code,
-            "seconds": round(time.perf_counter() - started, 3),
+            "seconds": round(time.perf_counter() - begun, 3),
             "bytes": len(reply.content),
             "says": reply.content[:60].decode("latin-1") if len(reply.content) < 200 else "",
             "weights": reply.headers.get("x-weights", ""),
@@ -175,58 +162,17 @@ def send_round(client: httpx.Client, number: int) -> list[dict[str, Any]]:
         return list(pool.map(ask, range(4)))
 
 
-@contextmanager
-def serving(arguments: Arguments) -> Iterator[httpx.Client]:
-    """The service in processes of its own; its log goes to this program's stderr, or to --out."""
-    target = PLAIN if arguments.encoder else UNENCODED
-    command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(arguments.port)]
-    settings = {
-        **BENCHMARK_SETTINGS,
-        "WEIGHTS": f"random:{arguments.voxels}",
-        "MINER__PROFILE": arguments.profile,
-        "MINER__IMAGE_TO_3D__SMALL_MODEL": "true" if arguments.small_model else "false",
-    }
-    log = sys.stderr
-    if arguments.out is not None:
-        log = (arguments.out / f"service_{arguments.profile}_{arguments.voxels}.log").open("w")
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1"],
-        cwd=ROOT,
-        env={**settings, **os.environ, "PYTHONPATH": pythonpath()},
-        stdout=log,
-        stderr=subprocess.STDOUT,
+def served(arguments: Arguments) -> Served:
+    """The service that is measured; its log goes to --out, or to out/."""
+    name = f"service_{arguments.profile}_{arguments.voxels}.log"
+    return Served(
+        port=arguments.port,
+        log=(arguments.out or Path("out")) / name,
+        profile=arguments.profile,
+        voxels=arguments.voxels,
+        settings={**SETTINGS, "image_to_3d.small_model": str(arguments.small_model).lower()},
+        encoder=arguments.encoder,
     )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{arguments.port}", timeout=10) as client:
-            yield client
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def pythonpath() -> str:
-    """This project first, then whatever the caller had."""
-    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def wait_until_ready(client: httpx.Client) -> None:
-    """Waits for /readyz.
-
-    Raises:
-        TimeoutError: It never came.
-    """
-    deadline = time.monotonic() + START_LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(f"the service was not ready within {START_LIMIT_SECONDS:g} s")
 
 
 def as_table(result: dict[str, Any]) -> str:

@@ -1,26 +1,40 @@
 """A service started for as long as a script needs it."""
 
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+ROOT = Path(__file__).parents[1]
+SERVICE = "service:Miner"
 READY_SECONDS = 300.0
 LEAVE_SECONDS = 150.0
+POLL_SECONDS = 0.1
 
 
 @contextmanager
-def local_service(port: int, log: Path) -> Iterator[str]:
+def local_service(
+    port: int,
+    log: Path,
+    *,
+    target: str = SERVICE,
+    environment: Mapping[str, str] | None = None,
+    ready_seconds: float = READY_SECONDS,
+) -> Iterator[str]:
     """Runs `bentoml serve` inside the block and gives its address once every runner is warm.
 
     Args:
         port: Where it listens on this machine.
         log: File that takes its output.
+        target: What to serve, module:name.
+        environment: In place of this process's own.
+        ready_seconds: How long it may take.
 
     Raises:
         SystemExit: The port is taken, or the service does not get ready.
@@ -28,27 +42,34 @@ def local_service(port: int, log: Path) -> Iterator[str]:
     if is_taken(port):
         sys.exit(f"port {port} is in use; choose another one with PORT=")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)]
+    own = {**(os.environ if environment is None else environment)}
+    own["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])])
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(command, cwd=ROOT, env=own, stdout=output, stderr=subprocess.STDOUT) as process,
     ):
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until_ready(url, process, log)
+            wait_until_ready(url, process, log, ready_seconds)
             yield url
         finally:
             process.terminate()
-            process.wait(LEAVE_SECONDS)
+            try:
+                process.wait(LEAVE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_ready(
+    url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = READY_SECONDS
+) -> None:
     """Waits for /readyz.
 
     Raises:
         SystemExit: The service ended, or took too long.
     """
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             sys.exit(f"the service did not start:\n{log.read_text(errors='replace')[-2000:]}")
@@ -57,8 +78,8 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
                 return
         except httpx.TransportError:
             pass
-        time.sleep(0.2)
-    sys.exit(f"the service was not ready after {READY_SECONDS:g} s; see {log}")
+        time.sleep(POLL_SECONDS)
+    sys.exit(f"the service was not ready after {seconds:g} s; see {log}")
 
 
 def is_taken(port: int) -> bool:
