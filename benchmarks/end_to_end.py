@@ -1,6 +1,14 @@
-"""Prompt to PLY over HTTP: latency alone, throughput of a burst, latency right after it, probes meanwhile.
+r"""Prompt to PLY over HTTP: latency alone and under load, throughput, videos, the start.
 
-python -m benchmarks.end_to_end [--serve] [--port 8093] [--lone 10] [--burst 8]
+    python -m benchmarks.end_to_end --serve [--in-flight 1,2,4,8,16] [--rate 0.5,1,1.5]
+    python -m benchmarks.end_to_end --serve --random --profile 80gb --set image_to_3d.fast_paths=true \
+        --second-start
+
+Without --serve a service on --port is measured. Phases come in this order: the first request after the start,
+lone ones, bursts with a lone one after each, videos, --in-flight levels (closed loop), --rate (open loop,
+Poisson arrivals), then with --second-start a new start with the first one's compile caches. Each phase is
+bounded by --requests and --seconds. With --out the report is written after every phase; the last line is
+JSON.
 """
 
 import argparse
@@ -8,106 +16,160 @@ import asyncio
 import json
 import os
 import platform
-import re
-import statistics
-import time
-from contextlib import nullcontext
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import httpx
+from benchmarks import phases
+from benchmarks.client import Client, connected
+from benchmarks.phases import Limits
+from benchmarks.results import Results, comparison, read_report
+from benchmarks.served import Served, empty_caches, parse_settings, started
 
-from scripts.local_service import local_service
-
-PROMPTS = ("pink bicycle", "blue chair with yellow legs", "green cactus", "red mushroom", "wooden table")
-PROBES = ("/health", "/livez", "/readyz", "/version", "/metrics")
-TIMEOUT_SECONDS = 300.0
-PROBE_PERIOD_SECONDS = 0.25
-
-
-async def post(client: httpx.AsyncClient, number: int) -> tuple[int, float, str]:
-    """One request: status, seconds, Server-Timing."""
-    fields = {"prompt": PROMPTS[number % len(PROMPTS)], "seed": str(number)}
-    started = time.perf_counter()
-    reply = await client.post("/generate/", data=fields)
-    return reply.status_code, time.perf_counter() - started, reply.headers.get("server-timing", "")
+SHELL_VOXELS = 16_040
+LONE_AFTER_SECOND_START = 5
+NOT_COMPARED = ("service", "service_afterwards", "latencies_s", "statuses")
 
 
-async def lone(client: httpx.AsyncClient, count: int, first: int) -> list[tuple[int, float, str]]:
-    """Requests one after another."""
-    return [await post(client, first + number) for number in range(count)]
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; 1 if a lone request was not delivered."""
+    options = parse_arguments(argv)
+    results = Results(options.out, "end_to_end")
+    results.content |= {"command": " ".join(sys.argv[1:] if argv is None else argv), "machine": machine()}
+    caches: AbstractContextManager[Path | None] = nullcontext()
+    if options.empty_caches or options.second_start:
+        caches = empty_caches()
+    with caches as folder:
+        served = replace(options.served, caches=folder)
+        with serving(options, served) as ready_seconds:
+            if ready_seconds is not None:
+                results.put("ready_s", round(ready_seconds, 2))
+            asyncio.run(all_phases(options, results))
+        if options.second_start:
+            again = replace(served, log=served.log.with_suffix(".second.log"))
+            with serving(options, again) as ready_seconds:
+                asyncio.run(second_start(options.port, results, ready_seconds))
+    if options.compare:
+        print("\n".join(comparison(read_report(options.compare), results.content, without=NOT_COMPARED)))
+    print(json.dumps(results.content))
+    return int(set(results.content["lone"]["statuses"]) != {"200"})
 
 
-async def burst(client: httpx.AsyncClient, count: int) -> tuple[list[int], float]:
-    """Requests at once: their statuses, and the seconds until the last has its answer."""
-    started = time.perf_counter()
-    replies = await asyncio.gather(*(post(client, 1000 + number) for number in range(count)))
-    return [status for status, _, _ in replies], time.perf_counter() - started
+def serving(options: argparse.Namespace, served: Served) -> AbstractContextManager[float | None]:
+    """The service, where it is not running yet; gives the seconds it took to get ready."""
+    return started(served) if options.serve else nullcontext()
 
 
-async def worst_probe(client: httpx.AsyncClient, done: asyncio.Event) -> dict[str, float]:
-    """Slowest answer of each probe in ms until `done`."""
-    worst = dict.fromkeys(PROBES, 0.0)
-    while not done.is_set():
-        for path in PROBES:
-            started = time.perf_counter()
-            await client.get(path)
-            worst[path] = max(worst[path], (time.perf_counter() - started) * 1e3)
-        await asyncio.sleep(PROBE_PERIOD_SECONDS)  # often enough to meet every stage, too rarely to load it
-    return {path: round(milliseconds, 1) for path, milliseconds in worst.items()}
+async def all_phases(options: argparse.Namespace, results: Results) -> None:
+    """Everything that one running service is asked."""
+    limits = Limits(requests=options.requests, seconds=options.seconds)
+    async with connected(options.port) as client:
+        results.put("service", await client.version())
+        results.put("first", await phases.first_request(client))
+        results.put("lone", await phases.lone(client, replace(limits, requests=options.lone)))
+        warm = results.content["lone"]["median_s"]
+        note_first(results, "first", warm)
+        if options.burst:
+            times, size = options.bursts, options.burst
+            results.put("burst", await phases.bursts(client, size=size, times=times, warm_median_s=warm))
+        if options.videos:
+            fields = {"video_res": str(options.video_res)} if options.video_res else {}
+            results.put("video", await phases.videos(client, options.videos, fields))
+        await load_phases(client, options, limits, results)
+        results.put("service_afterwards", await client.version())
 
 
-def stage_medians(timings: list[str]) -> dict[str, float]:
-    """Median milliseconds of each stage."""
-    parsed = [dict(re.findall(r"([\w.]+);dur=([\d.]+)", timing)) for timing in timings]
-    names = dict.fromkeys(name for stages in parsed for name in stages)
-    return {
-        name: statistics.median([float(stages[name]) for stages in parsed if name in stages])
-        for name in names
-    }
+async def load_phases(client: Client, options: argparse.Namespace, limits: Limits, results: Results) -> None:
+    """Closed loops of each size, then open loops of each rate."""
+    levels, rates = dict[str, Any](), dict[str, Any]()
+    for level in options.in_flight:
+        levels[str(level)] = await phases.in_flight_level(client, level, limits)
+        results.put("in_flight", levels)
+    for rate in options.rate:
+        rates[f"{rate:g}"] = await phases.arrival_rate(client, rate, limits)
+        results.put("open_loop", rates)
 
 
-async def measure(url: str, lone_count: int, burst_count: int) -> dict[str, object]:
-    """All of it."""
-    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS) as client:
-        version = (await client.get("/version")).json()
-        alone = await lone(client, lone_count, 0)
-        done = asyncio.Event()
-        probes = asyncio.create_task(worst_probe(client, done))
-        statuses, burst_seconds = await burst(client, burst_count)
-        done.set()
-        after = await lone(client, 1, 2000)
-        seconds = sorted(taken for _, taken, _ in alone)
-        return {
-            "service": version,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "lone_statuses": [status for status, _, _ in alone],
-            "lone_median_s": round(statistics.median(seconds), 3),
-            "lone_p95_s": round(seconds[min(len(seconds) - 1, round(0.95 * len(seconds)))], 3),
-            "stage_medians_ms": stage_medians([timing for _, _, timing in alone]),
-            "burst_statuses": statuses,
-            "burst_s": round(burst_seconds, 3),
-            "burst_per_second": round(statuses.count(200) / burst_seconds, 3),
-            "lone_after_burst_s": round(after[0][1], 3),
-            "worst_probe_ms": await probes,
-        }
+async def second_start(port: int, results: Results, ready_seconds: float | None) -> None:
+    """The same service again, with the compile caches of the first one."""
+    async with connected(port) as client:
+        first = await phases.first_request(client)
+        limits = Limits(requests=LONE_AFTER_SECOND_START, seconds=60)
+        few = await phases.lone(client, limits)
+    results.put("second_ready_s", None if ready_seconds is None else round(ready_seconds, 2))
+    results.put("second_first", first)
+    note_first(results, "second_first", few["median_s"])
 
 
-def main() -> None:
-    """Runs the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
-    parser.add_argument("--port", type=int, default=8093)
-    parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
-    parser.add_argument("--lone", type=int, default=10)
-    parser.add_argument("--burst", type=int, default=8)
-    arguments = parser.parse_args()
-    url = f"http://127.0.0.1:{arguments.port}"
-    service = local_service(arguments.port, Path("out/service.log")) if arguments.serve else nullcontext(url)
-    with service as address:
-        report = asyncio.run(measure(address, arguments.lone, arguments.burst))
-    for key, value in report.items():
-        print(f"{key}: {value}")
-    print(json.dumps(report))
+def note_first(results: Results, key: str, warm_median_s: float | None) -> None:
+    """Adds how the first request compares with warm ones."""
+    first = results.content[key]
+    ratio = round(first["seconds"] / warm_median_s, 3) if warm_median_s else None
+    results.put(key, first | {"to_warm_median": ratio})
+
+
+def machine() -> str:
+    """What the figures hold for."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line; `served` says how the service is started."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.end_to_end",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=8093)
+    add("--serve", action="store_true", help="start the service for this, and stop it")
+    add("--random", action="store_true", help="random weights of the published shapes; every result passes")
+    add("--voxels", type=int, default=SHELL_VOXELS, help="with --random: of every object")
+    add("--profile", help="embedded, 24gb or 80gb; by default the configuration's")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as image_to_3d.fast_paths=true")
+    add("--no-encoder", action="store_true", help="render videos without encoding them")
+    add("--empty-caches", action="store_true", help="start with an empty folder for compile caches")
+    add("--second-start", action="store_true", help="then start again with those caches")
+    add("--lone", type=int, default=30)
+    add("--burst", type=int, default=8, help="requests at once; 0 for none")
+    add("--bursts", type=int, default=1, help="how often")
+    add("--videos", type=int, default=1)
+    add("--video-res", type=int, help="side in pixels; by default the configuration's")
+    add("--in-flight", type=numbers(int), default=[], help="closed loops, such as 1,2,4,8,16")
+    add("--rate", type=numbers(float), default=[], help="open loops, objects a second, such as 0.5,1.0")
+    add("--requests", type=int, default=40, help="most of one level or rate")
+    add("--seconds", type=float, default=120.0, help="longest that a level or rate, or the lone ones, send")
+    add("--out", type=Path, help="folder for end_to_end.json and the service's log")
+    add("--compare", type=Path, help="an earlier run's JSON")
+    options = parser.parse_args(argv)
+    try:
+        options.served = served_by(options)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def served_by(options: argparse.Namespace) -> Served:
+    """How the command line wants the service."""
+    if not options.serve and (options.random or options.second_start or options.set):
+        raise ValueError("--random, --set and --second-start need --serve")
+    return Served(
+        port=options.port,
+        log=(options.out or Path("out")) / "service.log",
+        profile=options.profile,
+        voxels=options.voxels if options.random else None,
+        settings=parse_settings(options.set),
+        encoder=not options.no_encoder,
+    )
+
+
+def numbers(kind: type[int] | type[float]) -> Any:
+    """A parser of numbers between commas."""
+    return lambda text: [kind(part) for part in text.split(",") if part]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
