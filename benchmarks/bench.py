@@ -1,6 +1,7 @@
-"""What every stage's script shares: cases, models of the published shapes, the table and the files.
+"""What every stage's script shares: cases, the table and the files.
 
     python -m benchmarks.stages.flux [--out DIR] [--compare OLD.json] [--no-profile] [--only WORD]
+    python -m benchmarks.stages --family embedded --voxels 2000 --without "compiled,graph,all on"
 
 A case that fails is printed and the next one runs. Results are written after every case; the last line is
 JSON.
@@ -11,30 +12,33 @@ import importlib
 import json
 import platform
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
-from benchmarks.floors import Ceilings, measure_ceilings
+from benchmarks.floors import NO_WORK, Work
+from benchmarks.lab import FAMILIES, Lab
 from benchmarks.measure import Call, measure, profile
-from models.sampling import SamplerSettings
-from models.sparse import VoxelGrid
-from models.weights.random_layout import SHELL_VOXELS, shell, write_random_layout
-from models.weights.random_tensors import RandomWeights
+from benchmarks.results import Results, read_report
+from models.weights.random_layout import SHELL_VOXELS
 
-if TYPE_CHECKING:
-    from models.image.text_to_image import TextToImage
-    from models.image_to_3d import ImageTo3D
-
-STRUCTURE = SamplerSettings(steps=12, cfg_strength=7.5, cfg_interval=(0.5, 1.0), rescale_t=3.0)
-LATENTS = SamplerSettings(steps=12, cfg_strength=3.0, cfg_interval=(0.5, 1.0), rescale_t=3.0)
+__all__ = [
+    "Call",
+    "Case",
+    "Cases",
+    "Lab",
+    "Work",
+    "environment",
+    "error_of_first",
+    "relative_error",
+    "run_stages",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,64 +48,17 @@ class Case:
     Attributes:
         name: What it is.
         build: Prepares it; the result is timed.
-        flops: Operations that no implementation avoids.
-        moved_bytes: Bytes that no implementation avoids moving through the card's memory.
-        error: Relative error against the plain path, computed once, where there is something to compare.
+        work: What no implementation avoids.
+        error: Relative error against the plain path, computed once; None where that did not run.
         profiled: Whether one run goes through the profiler.
     """
 
     name: str
     build: Callable[[], Call]
-    flops: float = 0.0
-    moved_bytes: float = 0.0
-    error: Callable[[], float] | None = None
+    work: Work = NO_WORK
+    error: Callable[[], float | None] | None = None
     profiled: bool = True
     runs: int = 20
-
-
-class Lab:
-    """Models of the published shapes with random weights, each built at first use."""
-
-    def __init__(self, device: str, voxels: int = SHELL_VOXELS) -> None:
-        self.device = torch.device(device)
-        self.voxels = voxels
-        self.half = torch.float16 if self.device.type == "cuda" else torch.float32
-        self._folder = tempfile.TemporaryDirectory(prefix="random-weights-")
-        self.weights = Path(self._folder.name)
-        write_random_layout(self.weights, RandomWeights(seed=0, shell_voxels=voxels))
-
-    @cached_property
-    def ceilings(self) -> Ceilings | None:
-        return measure_ceilings() if self.device.type == "cuda" else None
-
-    @cached_property
-    def image_to_3d(self) -> "ImageTo3D":
-        from models.image_to_3d import ImageTo3D
-
-        return ImageTo3D.load(
-            self.weights / "image_to_3d", device=self.device, dtype=self.half, encoder_dtype=self.half
-        )
-
-    @cached_property
-    def text_to_image(self) -> "TextToImage":
-        from models.image.text_to_image import TextToImage
-
-        return TextToImage.load(self.weights / "text_to_image", device=self.device, dtype=torch.bfloat16)
-
-    def condition(self, objects: int = 1) -> torch.Tensor:
-        """Random tokens, normalised as the image encoder's are."""
-        generator = torch.Generator(self.device).manual_seed(1)
-        return torch.randn(objects, 1374, 1024, device=self.device, generator=generator)
-
-    def grid(self, objects: int = 1, voxels: int | None = None) -> VoxelGrid:
-        """A new grid of shells, so that its tables are built anew."""
-        points = shell(voxels or self.voxels).to(self.device).int()
-        batch = torch.arange(objects, device=self.device, dtype=torch.int32).repeat_interleave(len(points))
-        return VoxelGrid(torch.cat([batch[:, None], points.repeat(objects, 1)], dim=1))
-
-    def noise(self, *shape: int) -> torch.Tensor:
-        """Normal noise."""
-        return torch.randn(*shape, device=self.device, generator=torch.Generator(self.device).manual_seed(2))
 
 
 Cases = Callable[[Lab], Iterator[Case]]
@@ -113,45 +70,68 @@ def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return float((actual - expected).norm() / expected.norm())
 
 
-def error_of_first(actual: Sequence[torch.Tensor], plain: Sequence[torch.Tensor]) -> float:
-    """Relative error of results that the cases' builds fill in, against the plain way's."""
-    return relative_error(actual[0], plain[0])
+def error_of_first(actual: Sequence[torch.Tensor], plain: Sequence[torch.Tensor]) -> float | None:
+    """Relative error of results that the cases' builds fill in, against the plain way's, if that ran."""
+    return relative_error(actual[0], plain[0]) if plain else None
 
 
 def run_stages(stages: Sequence[str], arguments: Sequence[str] | None = None) -> int:
     """Runs the named stages' cases; returns the number of failures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="folder for <stage>.json")
-    parser.add_argument("--compare", type=Path, help="JSON of an earlier run")
-    parser.add_argument("--no-profile", action="store_true")
-    parser.add_argument("--only", default="", help="cases whose names contain this")
-    parser.add_argument("--voxels", type=int, default=SHELL_VOXELS)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seconds", type=float, default=1e9, help="start no case after so many seconds")
-    parser.add_argument("--skip", default="", help="comma-separated stages to leave out")
-    options = parser.parse_args(arguments)
-    lab = Lab(options.device, options.voxels)
-    old = json.loads(options.compare.read_text())["cases"] if options.compare else {}
-    report: dict[str, Any] = {"environment": environment(lab), "command": " ".join(sys.argv), "cases": {}}
-    failures, begun = 0, time.perf_counter()
-    print(json.dumps(report["environment"]), flush=True)
-    with torch.inference_mode():
-        for stage in stages:
-            if stage in options.skip.split(","):
+    options = _options(arguments)
+    lab = Lab(options.device, options.voxels, options.family)
+    old = read_report(options.compare)["cases"] if options.compare else {}
+    results, begun = Results(options.out, "stages"), time.perf_counter()
+    cases: dict[str, Any] = {}
+    results.put("environment", environment(lab))
+    results.content |= {"command": " ".join(sys.argv), "cases": cases}
+    # as the runners do it: no gradients, but ordinary tensors, which fast paths may treat differently
+    with torch.no_grad():
+        for name, case in _chosen(stages, options, lab):
+            if time.perf_counter() - begun > options.seconds:
+                print(f"{name:58} left out: the time is over", flush=True)
                 continue
-            for case in _cases_of(stage, lab):
-                name = f"{stage}: {case.name}"
-                if options.only not in name or time.perf_counter() - begun > options.seconds:
-                    continue
-                result = _run(case, lab, profiled=not options.no_profile)
-                failures += "failed" in result
-                report["cases"][name] = result
-                print(_line(name, result, old.get(name)), flush=True)
-                if options.out:
-                    options.out.mkdir(parents=True, exist_ok=True)
-                    (options.out / "stages.json").write_text(json.dumps(report, indent=1))
-    print(json.dumps({name: _short(result) for name, result in report["cases"].items()}))
-    return failures
+            cases[name] = _run(case, lab, profiled=not options.no_profile)
+            print(_line(name, cases[name], old.get(name)), flush=True)
+            results.write()
+    print(json.dumps({name: _short(result) for name, result in cases.items()}))
+    return sum("failed" in result for result in cases.values())
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--out", type=Path, help="folder for stages.json")
+    add("--compare", type=Path, help="JSON of an earlier run")
+    add("--no-profile", action="store_true")
+    add("--only", default="", help="cases whose names contain this")
+    add(
+        "--without",
+        type=_words,
+        default=[],
+        help="cases whose names contain none of these, such as graph,cudnn",
+    )
+    add("--family", choices=sorted(FAMILIES), default="published")
+    add("--voxels", type=int, default=SHELL_VOXELS)
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--seconds", type=float, default=1e9, help="start no case after so many seconds")
+    add("--skip", type=_words, default=[], help="stages to leave out")
+    return parser.parse_args(arguments)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _chosen(stages: Sequence[str], options: argparse.Namespace, lab: Lab) -> Iterator[tuple[str, Case]]:
+    for stage in stages:
+        if stage in options.skip:
+            continue
+        for case in _cases_of(stage, lab):
+            name = f"{stage}: {case.name}"
+            if options.only in name and not any(word in name for word in options.without):
+                yield name, case
 
 
 def environment(lab: Lab) -> dict[str, Any]:
@@ -159,6 +139,8 @@ def environment(lab: Lab) -> dict[str, Any]:
     cuda = torch.cuda.is_available()
     return {
         "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
+        "cuda": torch.version.cuda,
+        "family": lab.family,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "voxels": lab.voxels,
@@ -186,13 +168,11 @@ def _run(case: Case, lab: Lab, *, profiled: bool) -> dict[str, Any]:
         call = case.build()
         result["build_s"] = round(time.perf_counter() - started, 2)
         result |= {key: round(value, 4) for key, value in asdict(measure(call, runs=case.runs)).items()}
-        if lab.ceilings and (case.flops or case.moved_bytes):
-            result["floor_ms"] = round(
-                lab.ceilings.floor_ms(flops=case.flops, moved_bytes=case.moved_bytes), 3
-            )
+        if lab.ceilings and case.work and lab.family == "published":
+            result["floor_ms"] = round(lab.ceilings.floor_ms(case.work), 3)
             result["percent_of_floor"] = round(100 * result["floor_ms"] / result["median_ms"], 1)
-        if case.error:
-            result["error"] = case.error()
+        if case.error and (error := case.error()) is not None:
+            result["error"] = error
         if profiled and case.profiled:
             result["profile"] = profile(call)
     except Exception as error:
@@ -212,7 +192,7 @@ def _line(name: str, result: dict[str, Any], old: dict[str, Any] | None) -> str:
     line = (
         f"{name:58} {result['median_ms']:9.2f} ms  p95 {result['p95_ms']:8.2f}  {result['peak_gib']:6.2f} GiB"
     )
-    line += f"  first {result['first_s']:5.1f} s"
+    line += f"  first {result['build_s'] + result['first_s']:5.1f} s"
     if "floor_ms" in result:
         line += f"  floor {result['floor_ms']:6.2f} ({result['percent_of_floor']:.0f} %)"
     if "error" in result:

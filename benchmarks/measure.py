@@ -1,6 +1,5 @@
 """Timing a call: warm-up, a synchronisation around every run, median, p95, peak memory, one profiled run."""
 
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -8,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from benchmarks.summaries import percentile
 
 Call = Callable[[], object]
 SYNCHRONISING = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
@@ -21,6 +22,7 @@ class Timing:
     Attributes:
         median_ms, p95_ms, best_ms: Wall clock from call to the device's last kernel.
         peak_gib: Most memory that torch held on the card during the call, all that lay there included.
+        rest_gib: What lay there before: weights of every model that was loaded by then, and inputs.
         first_s: The first call's seconds, compilation included.
     """
 
@@ -28,6 +30,7 @@ class Timing:
     p95_ms: float
     best_ms: float
     peak_gib: float
+    rest_gib: float
     first_s: float
     runs: int
 
@@ -47,8 +50,10 @@ def measure(call: Call, *, runs: int = 20, warm_ups: int = 3, budget_seconds: fl
     for _ in range(warm_ups - 1):
         call()
     synchronize()
+    rest = 0.0
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
+        rest = torch.cuda.memory_allocated() / 2**30
     seconds: list[float] = []
     begun = time.perf_counter()
     while len(seconds) < runs and (len(seconds) < 3 or time.perf_counter() - begun < budget_seconds):
@@ -59,10 +64,11 @@ def measure(call: Call, *, runs: int = 20, warm_ups: int = 3, budget_seconds: fl
     peak = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0
     ordered = sorted(seconds)
     return Timing(
-        median_ms=1e3 * statistics.median(ordered),
-        p95_ms=1e3 * ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))],
+        median_ms=1e3 * percentile(ordered, 50),
+        p95_ms=1e3 * percentile(ordered, 95),
         best_ms=1e3 * ordered[0],
         peak_gib=peak,
+        rest_gib=rest,
         first_s=first,
         runs=len(seconds),
     )
@@ -80,6 +86,8 @@ def profile(call: Call) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     waits: Counter[str] = Counter()
     for event in recorder.events() or []:
+        if event.is_user_annotation:  # compiled graphs mark their whole span on the card, over its kernels
+            continue
         if event.device_type.name == "CUDA":
             kernels[event.name] += event.time_range.elapsed_us()
             counts[event.name] += 1

@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.bench import LATENTS, STRUCTURE, Lab, environment, relative_error
+from benchmarks.bench import Lab, environment, relative_error
+from benchmarks.lab import LATENTS, STRUCTURE
 from benchmarks.measure import measure
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply

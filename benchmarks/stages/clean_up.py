@@ -4,33 +4,30 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
-from export.ply import write_ply
+from export.ply import PROPERTIES, write_ply
 from models.gaussians.cleanup import clean_up
-from models.gaussians.gaussians import Gaussians
-from models.sparse import SparseTensor
 
 
-def decoded(lab: Lab) -> Gaussians:
-    """Splats of the decoder with random weights."""
-    latents = SparseTensor(grid=lab.grid(), feats=lab.noise(lab.voxels, 8))
-    return lab.image_to_3d.decode_gaussians(latents)[0]
+def ply_bytes(lab: Lab) -> int:
+    """Size of the file: 17 columns, of which the normals are zero."""
+    return lab.splat_bytes * len(PROPERTIES) // 14
 
 
 def cases(lab: Lab) -> Iterator[Case]:
-    size = lab.voxels * 32 * 14 * 4
-    yield Case(name="clean-up", build=partial(_clean, lab), moved_bytes=2 * size)
-    yield Case(name="PLY bytes", build=partial(_write, lab), moved_bytes=2 * size)
+    size = lab.splat_bytes
+    yield Case(name="clean-up", build=partial(_clean, lab), work=Work(moved_bytes=2 * size))
+    yield Case(name="PLY bytes", build=partial(_write, lab), work=Work(transferred_bytes=ply_bytes(lab)))
 
 
 def _clean(lab: Lab) -> Call:
-    splats = decoded(lab)
+    splats = lab.decode()
     return lambda: clean_up(splats)
 
 
 def _write(lab: Lab) -> Call:
-    splats = clean_up(decoded(lab))
+    splats = clean_up(lab.decode())
     return lambda: write_ply(splats)
 
 

@@ -6,25 +6,25 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 
 FLOPS = 16 * 257 * 24 * (24 * 1024**2 + 4 * 257 * 1024)
 
 
 def cases(lab: Lab) -> Iterator[Case]:
-    for objects in (1, 4):
+    for objects in (1, 4):  # the service judges at most 4 at once
         yield Case(
-            name=f"scores, batch {objects}", build=partial(_score, lab, objects), flops=objects * FLOPS
+            name=f"scores, batch {objects}",
+            build=partial(_score, lab, objects),
+            work=Work(flops=objects * FLOPS),
         )
 
 
 def _score(lab: Lab, objects: int) -> Call:
-    from validation.scorer import Scorer
-
-    scorer = Scorer.load(lab.weights / "validation", device=lab.device, dtype=lab.half)
-    views = [torch.randint(0, 256, (16, 224, 224, 3), dtype=torch.uint8, device=lab.device)] * objects
-    return lambda: scorer.score(["a pink bicycle"] * objects, views)
+    shape = (lab.sizes.views, lab.sizes.view_size, lab.sizes.view_size, 3)
+    views = [torch.randint(0, 256, shape, dtype=torch.uint8, device=lab.device)] * objects
+    return lambda: lab.scorer.score(["a pink bicycle"] * objects, views)
 
 
 if __name__ == "__main__":

@@ -4,25 +4,24 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.floors import decoder_flops
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_decoder
-from models.sparse import SparseTensor
 
 
 def cases(lab: Lab) -> Iterator[Case]:
     windows = lab.grid().windows(8, 0).counts
     mean_window = sum(n * n for n in windows) / sum(windows)
-    flops = decoder_flops(lab.voxels, mean_window)
+    work = Work(flops=decoder_flops(lab.voxels, mean_window))
     for name, switches in (("plain", Switches()), ("compiled", Switches(decoder=True))):
-        yield Case(name=f"splats, new grid, {name}", build=partial(_decode, lab, switches), flops=flops)
+        yield Case(name=f"splats, new grid, {name}", build=partial(_decode, lab, switches), work=work)
 
 
 def _decode(lab: Lab, switches: Switches) -> Call:
     accelerate_decoder(lab.image_to_3d.stages.gaussian_decoder, switches)
-    feats = lab.noise(lab.voxels, 8)
-    return lambda: lab.image_to_3d.decode_gaussians(SparseTensor(grid=lab.grid(), feats=feats))
+    feats = lab.latent_noise()
+    return lambda: lab.decode(feats=feats)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from export.ply import read_ply, write_ply
 from models.gaussians.cleanup import clean_up
@@ -16,18 +16,20 @@ from runners.handover import SHARED_MEMORY, fill
 
 
 def cases(lab: Lab) -> Iterator[Case]:
-    from benchmarks.stages.clean_up import decoded
-
-    splats = clean_up(decoded(lab))
+    splats = clean_up(lab.decode())
     data = write_ply(splats)
     with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
         file = Path(folder, "object.ply")
         file.write_bytes(data)
-        yield Case(name="write bytes to shared memory", build=lambda: partial(fill, str(file), data))
-        yield Case(name="gateway reads the file", build=lambda: file.read_bytes)
+        work = Work(host_bytes=2 * len(data))
+        yield Case(
+            name="write bytes to shared memory", build=lambda: partial(fill, str(file), data), work=work
+        )
+        yield Case(name="gateway reads the file", build=lambda: file.read_bytes, work=work)
         yield Case(
             name="validation reads the splats",
             build=lambda: lambda: read_ply(file.read_bytes(), device=lab.device),
+            work=Work(transferred_bytes=len(data)),
         )
         if lab.device.type == "cuda":
             yield from _transfers(lab, len(data) // 4, file)
@@ -40,7 +42,7 @@ def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
     def mapped() -> Call:
         def run() -> None:
             with file.open("r+b") as handle:
-                handle.truncate(4 * floats)
+                handle.truncate(4 * floats)  # torch maps whole files
             torch.from_file(str(file), shared=True, size=floats).copy_(on_card)
 
         return run
@@ -55,10 +57,11 @@ def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
 
         return run
 
-    yield Case(name="card to pinned memory", build=lambda: lambda: pinned.copy_(on_card))
-    yield Case(name="card to pinned memory to file", build=staged)
-    yield Case(name="card to the mapped file", build=mapped)
-    yield Case(name="mapped file to card", build=upload)
+    work = Work(transferred_bytes=4 * floats)
+    yield Case(name="card to pinned memory", build=lambda: lambda: pinned.copy_(on_card), work=work)
+    yield Case(name="card to pinned memory to file", build=staged, work=work)
+    yield Case(name="card to the mapped file", build=mapped, work=work)
+    yield Case(name="mapped file to card", build=upload, work=work)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 
 FLOPS = 1374 * 24 * (24 * 1024**2 + 4 * 1374 * 1024)
@@ -23,7 +23,11 @@ def cutout(side: int = 512) -> np.ndarray:
 def cases(lab: Lab) -> Iterator[Case]:
     yield Case(name="crop", build=partial(_crop, lab), profiled=False)
     for images in (1, 4):
-        yield Case(name=f"tokens, batch {images}", build=partial(_encode, lab, images), flops=images * FLOPS)
+        yield Case(
+            name=f"tokens, batch {images}",
+            build=partial(_encode, lab, images),
+            work=Work(flops=images * FLOPS),
+        )
 
 
 def _crop(lab: Lab) -> Call:

@@ -4,8 +4,11 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import LATENTS, STRUCTURE, Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
+from benchmarks.floors import decoder_flops
+from benchmarks.lab import LATENTS, STRUCTURE
 from benchmarks.measure import Call
+from benchmarks.stages import image_encoder, latent_flow, structure_decoder, structure_flow
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
@@ -20,8 +23,18 @@ def cases(lab: Lab) -> Iterator[Case]:
             yield Case(
                 name=f"image to PLY, 12 + 12 steps, {name}, batch {images}",
                 build=partial(_generate, lab, switches, images),
+                work=work(lab).times(images),
                 runs=6,
             )
+
+
+def work(lab: Lab) -> Work:
+    """Of all stages for one object."""
+    tokens = len(lab.grid().downsampled.coarse)
+    windows = lab.grid().windows(8, 0).counts
+    fixed = image_encoder.FLOPS + structure_decoder.FLOPS
+    flows = structure_flow.stage_work().flops + latent_flow.stage_work(tokens).flops
+    return Work(flops=fixed + flows + decoder_flops(lab.voxels, sum(n * n for n in windows) / sum(windows)))
 
 
 def _generate(lab: Lab, switches: Switches, images: int) -> Call:

@@ -7,8 +7,9 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import LATENTS, Case, Lab, error_of_first, run_stages
+from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
+from benchmarks.lab import LATENTS
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_latent_flow
 from models.sampling import LatentField
@@ -34,14 +35,14 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"guided step of {tokens} tokens, {name}",
             build=partial(_step, lab, switches, actual, plain),
-            flops=flow_flops(tokens, guided=True),
+            work=Work(flops=flow_flops(tokens, guided=True)),
             error=partial(error_of_first, actual, plain),
         )
     for name in ("plain", "compiled"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
-            flops=_flops(tokens),
+            work=stage_work(tokens),
             runs=6,
             profiled=False,
         )
@@ -50,7 +51,7 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"12 steps, compiled, {voxels} voxels",
             build=partial(_stage, lab, ALL, 1, voxels),
-            flops=_flops(few),
+            work=stage_work(few),
             runs=3,
             profiled=False,
         )
@@ -58,31 +59,32 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"12 steps, compiled, batch {objects}",
             build=partial(_stage, lab, ALL, objects),
-            flops=objects * _flops(tokens),
+            work=stage_work(tokens).times(objects),
             runs=3,
             profiled=False,
         )
 
 
-def _flops(tokens: int) -> float:
+def stage_work(tokens: int) -> Work:
+    """Of the whole stage for one object; the convolutions, some percent of it, are left out."""
     guided = sum(step.guidance > 0 for step in schedule(LATENTS))
-    return schedule_flops(tokens, guided_steps=guided, plain_steps=LATENTS.steps - guided)
+    return Work(flops=schedule_flops(tokens, guided_steps=guided, plain_steps=LATENTS.steps - guided))
 
 
 def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[torch.Tensor]) -> Call:
     flow = lab.image_to_3d.stages.latent_flow
     accelerate_latent_flow(flow, switches)
     field = LatentField(flow, lab.grid(), [lab.condition()], LATENTS)
-    x = lab.noise(lab.voxels, 8)
+    x = lab.latent_noise()
     actual.append(torch.cat(field.guided(x, 0, 0)))
-    if not plain:
+    if switches == Switches():
         plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
 
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = None) -> Call:
     accelerate_latent_flow(lab.image_to_3d.stages.latent_flow, switches)
-    noise = lab.noise(objects * (voxels or lab.voxels), 8)
+    noise = lab.latent_noise(objects, voxels)
     cond = lab.condition(objects)
     return lambda: lab.image_to_3d.stages.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS)
 

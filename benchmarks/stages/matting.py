@@ -6,23 +6,23 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 
-FLOPS = 0.3e12
+FLOPS = 0.319e12
 
 
 def cases(lab: Lab) -> Iterator[Case]:
     for images in (1, 4):
-        yield Case(name=f"cut out, batch {images}", build=partial(_cut, lab, images), flops=images * FLOPS)
+        yield Case(
+            name=f"cut out, batch {images}", build=partial(_cut, lab, images), work=Work(flops=images * FLOPS)
+        )
 
 
 def _cut(lab: Lab, images: int) -> Call:
-    from models.matte import MatteCutter
-
-    cutter = MatteCutter.load(lab.weights / "matte", device=lab.device, dtype=lab.half)
-    pixels = [np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)] * images
-    return lambda: cutter.cut_out(pixels)
+    side = lab.sizes.image
+    pixels = [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)] * images
+    return lambda: lab.matting.cut_out(pixels)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 
-FLOPS = 0.85e12
+FLOPS = 0.813e12
 
 
 def cases(lab: Lab) -> Iterator[Case]:
@@ -15,12 +15,12 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"logits and voxels, batch {objects}",
             build=partial(_decode, lab, objects),
-            flops=objects * FLOPS,
+            work=Work(flops=objects * FLOPS),
         )
 
 
 def _decode(lab: Lab, objects: int) -> Call:
-    z = lab.noise(objects, 8, 16, 16, 16)
+    z = lab.structure_noise(objects)
     return lambda: lab.image_to_3d.stages.decode_structure(z)
 
 

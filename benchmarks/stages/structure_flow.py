@@ -6,14 +6,16 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import STRUCTURE, Case, Lab, error_of_first, run_stages
+from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
+from benchmarks.lab import STRUCTURE
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_structure_flow
 from models.sampling import StructureField
 from models.sampling.schedule import schedule
 
 TOKENS = 4096
+GUIDED = Work(flops=flow_flops(TOKENS, guided=True))
 WAYS = {
     "plain": Switches(),
     "compiled": Switches(blocks=True),
@@ -30,22 +32,31 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"guided step, {name}",
             build=partial(_step, lab, switches, actual, plain),
-            flops=flow_flops(TOKENS, guided=True),
+            work=GUIDED,
             error=partial(error_of_first, actual, plain),
         )
-    yield Case(
-        name="guided step, compiled, graph",
-        build=partial(_graphed_step, lab),
-        flops=flow_flops(TOKENS, guided=True),
-        profiled=False,
-    )
+    if lab.device.type == "cuda":
+        yield Case(
+            name="guided step, compiled, graph",
+            build=partial(_graphed_step, lab),
+            work=GUIDED,
+            profiled=False,
+        )
+    yield from _stage_cases(lab)
+
+
+def stage_work() -> Work:
+    """Of the whole stage for one object."""
     guided = sum(step.guidance > 0 for step in schedule(STRUCTURE))
-    flops = schedule_flops(TOKENS, guided_steps=guided, plain_steps=STRUCTURE.steps - guided)
+    return Work(flops=schedule_flops(TOKENS, guided_steps=guided, plain_steps=STRUCTURE.steps - guided))
+
+
+def _stage_cases(lab: Lab) -> Iterator[Case]:
     for name in ("plain", "compiled"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
-            flops=flops,
+            work=stage_work(),
             runs=6,
             profiled=False,
         )
@@ -53,7 +64,7 @@ def cases(lab: Lab) -> Iterator[Case]:
         yield Case(
             name=f"12 steps, compiled, batch {objects}",
             build=partial(_stage, lab, WAYS["compiled"], objects),
-            flops=objects * flops,
+            work=stage_work().times(objects),
             runs=3,
             profiled=False,
         )
@@ -63,9 +74,9 @@ def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[
     flow = lab.image_to_3d.stages.structure_flow
     accelerate_structure_flow(flow, switches)
     field = StructureField(flow, [lab.condition()], STRUCTURE)
-    x = lab.noise(1, 8, 16, 16, 16)
+    x = lab.structure_noise()
     actual.append(torch.cat(field.guided(x, 0, 0)))
-    if not plain:
+    if switches == Switches():
         plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
 
@@ -73,7 +84,7 @@ def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[
 def _graphed_step(lab: Lab) -> Call:
     accelerate_structure_flow(lab.image_to_3d.stages.structure_flow, WAYS["compiled"])
     field = StructureField(lab.image_to_3d.stages.structure_flow, [lab.condition()], STRUCTURE)
-    x = lab.noise(1, 8, 16, 16, 16)
+    x = lab.structure_noise()
     for _ in range(3):
         field.guided(x, 0, 0)
     torch.cuda.synchronize()
@@ -85,7 +96,7 @@ def _graphed_step(lab: Lab) -> Call:
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1) -> Call:
     accelerate_structure_flow(lab.image_to_3d.stages.structure_flow, switches)
-    noise, cond = lab.noise(objects, 8, 16, 16, 16), lab.condition(objects)
+    noise, cond = lab.structure_noise(objects), lab.condition(objects)
     return lambda: lab.image_to_3d.stages.sample_structure(cond, noise, STRUCTURE)
 
 

@@ -1,10 +1,10 @@
-"""Validation's renders: 16 views of the cleaned splats."""
+"""Validation's renders: some views of the cleaned splats."""
 
 import sys
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.bench import Case, Lab, run_stages
+from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from models.gaussians.cleanup import clean_up
 from rendering.cameras import orbit
@@ -12,14 +12,19 @@ from rendering.renderer import create_renderer
 
 
 def cases(lab: Lab) -> Iterator[Case]:
-    for size in (224, 518):
-        yield Case(name=f"16 views at {size} px", build=partial(_render, lab, size))
+    views = lab.sizes.views
+    for size in (lab.sizes.view_size, 518):
+        # every view reads all splats and writes its pixels
+        work = Work(moved_bytes=views * (lab.splat_bytes + 3 * size**2))
+        yield Case(name=f"{views} views at {size} px", build=partial(_render, lab, size), work=work)
 
 
 def _render(lab: Lab, size: int) -> Call:
-    from benchmarks.stages.clean_up import decoded
-
-    splats, renderer, cameras = clean_up(decoded(lab)), create_renderer(lab.device), orbit(16, size=size)
+    splats, renderer, cameras = (
+        clean_up(lab.decode()),
+        create_renderer(lab.device),
+        orbit(lab.sizes.views, size=size),
+    )
     return lambda: renderer.render(splats, cameras)
 
 
