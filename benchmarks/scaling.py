@@ -1,7 +1,7 @@
 """How time grows with voxels, steps and batch, with the fast paths on; the figures choose max_batch_size.
 
     python -m benchmarks.scaling [--seconds 500] [--only voxels,steps,batch] [--out DIR] [--compare OLD.json]
-    python -m benchmarks.scaling --family embedded --voxels 1000,2000 --steps 2,4 --batches 1,2
+    python -m benchmarks.scaling --family embedded --shell 500 --voxels 1000,2000 --steps 2,4 --batches 1,2
 
 The 3D stages run from tokens to splats with random weights of the published shapes. Batches go through each
 runner's own model: `text_to_image`, `matting`, `image_to_3d` (cut-out image to PLY bytes) and `validation`
@@ -34,6 +34,7 @@ from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
 from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.sampling import SamplerSettings
+from models.weights.random_layout import SHELL_VOXELS
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
 
@@ -59,7 +60,7 @@ class Row:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the number of failed rows."""
     options = parse_arguments(argv)
-    lab, begun = Lab(options.device, family=options.family), time.perf_counter()
+    lab, begun = Lab(options.device, options.shell, options.family), time.perf_counter()
     results, curves = Results(options.out, "scaling"), dict[str, dict[str, Any]]()
     results.put("environment", environment(lab) | {"fast_paths": Switches.for_device(lab.device).names()})
     results.content |= {"command": " ".join(sys.argv), "curves": curves}
@@ -210,6 +211,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--only", type=lambda text: text.split(","), default=list(KINDS), help="of voxels, steps, batch")
     add("--voxels", type=_integers, default=VOXELS)
+    add("--shell", type=int, default=SHELL_VOXELS, help="voxels of the object in the other curves")
     add("--steps", type=_integers, default=STEPS)
     add("--batches", type=_integers, default=BATCHES)
     add("--runs", type=int, default=10)
