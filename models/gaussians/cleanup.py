@@ -16,6 +16,7 @@ from torch import Tensor
 from models.errors import GenerationError
 from models.gaussians.frames import Frame, rotate_frame
 from models.gaussians.gaussians import Gaussians
+from models.gaussians.placement import Placement, placement_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,21 @@ def clean_up(
     Raises:
         GenerationError: When no splat is left, or all lie on one point.
     """
+    return clean_up_placed(gaussians, frame=frame, settings=settings)[0]
+
+
+def clean_up_placed(
+    gaussians: Gaussians, *, frame: Frame = "validator", settings: CleanupSettings | None = None
+) -> tuple[Gaussians, Placement]:
+    """`clean_up`, and where it put the object."""
     settings = settings or CleanupSettings()
     visible = gaussians.select(valid_mask(gaussians, settings.min_opacity))
     if visible.num_splats == 0:
         raise GenerationError("no splat is left after clean-up")
     pruned = visible.select(object_mask(visible, settings))
-    return normalize_extent(rotate_frame(pruned, source="trellis", target=frame), extent=settings.extent)
+    placement = placement_of(pruned.means, extent=settings.extent)
+    turned = rotate_frame(pruned, source="trellis", target=frame)
+    return normalize_extent(turned, extent=settings.extent), placement
 
 
 def valid_mask(gaussians: Gaussians, min_opacity: float) -> Bool[Tensor, " splats"]:
@@ -120,15 +130,10 @@ def normalize_extent(gaussians: Gaussians, *, extent: float) -> Gaussians:
     Raises:
         GenerationError: When all centres coincide.
     """
-    means = gaussians.means.double()
-    low, high = means.amin(0), means.amax(0)
-    size = (high - low).amax()
-    if not size > 1e-6:
-        raise GenerationError("all splats lie on one point")
-    factor = extent / size
+    placement = placement_of(gaussians.means, extent=extent)
     return Gaussians(
-        means=((means - (low + high) / 2.0) * factor).float(),
-        scales=(gaussians.scales.double() * factor).float(),
+        means=placement.applied(gaussians.means).float(),
+        scales=(gaussians.scales.double() * placement.factor).float(),
         quats_wxyz=torch.nn.functional.normalize(gaussians.quats_wxyz.float(), dim=-1),
         opacities=gaussians.opacities.float(),
         colors=gaussians.colors.float(),

@@ -1,6 +1,7 @@
 """Clean-up: what stays, what goes, and where it ends up."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import GenerationError
-from models.gaussians.cleanup import clean_up, connected_components, normalize_extent
+from models.gaussians.cleanup import clean_up, clean_up_placed, connected_components, normalize_extent
 from models.gaussians.frames import Frame, rotate_frame
 from models.gaussians.gaussians import Gaussians
 
@@ -161,6 +162,18 @@ def test_order_is_kept_and_clean_up_is_idempotent() -> None:
     torch.testing.assert_close(once.colors, splats.colors)
     twice = clean_up(rotate_frame(once, source="validator", target="trellis"), frame="validator")
     torch.testing.assert_close(twice.means, once.means, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("frame", ["validator", "standard"])
+def test_the_placement_puts_other_points_where_clean_up_put_the_splats(frame: Frame) -> None:
+    splats = joined(ball(), splats_at(torch.tensor([[0.49, 0.0, 0.0]])))  # the stray goes
+    splats = replace(splats, means=splats.means * 0.7 + torch.tensor([0.1, -0.05, 0.02]))
+    cleaned, placement = clean_up_placed(splats, frame=frame)
+    kept = splats.means[: cleaned.num_splats]
+    moved = replace(cleaned, means=placement.applied(kept).float())
+    torch.testing.assert_close(
+        rotate_frame(moved, source="trellis", target=frame).means, cleaned.means, rtol=0, atol=0
+    )
 
 
 @pytest.mark.parametrize(

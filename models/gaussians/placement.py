@@ -1,0 +1,41 @@
+"""Where clean-up puts an object, so that what is made from the same latents can be put beside its splats."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.errors import GenerationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """x -> (x - center) * factor in "trellis" space; the turn to a result's frame comes after it.
+
+    Attributes:
+        center: Middle of the bounding box of the kept splats' centres.
+        factor: What makes the box's longest side as long as results are.
+    """
+
+    center: tuple[float, float, float]
+    factor: float
+
+    def applied(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """The points beside the cleaned splats, in double precision, still along "trellis" axes."""
+        center = torch.tensor(self.center, dtype=torch.float64, device=points.device)
+        return (points.double() - center) * self.factor
+
+
+def placement_of(means: Float[Tensor, "splats 3"], *, extent: float) -> Placement:
+    """Centres the bounding box of the means at the origin and makes its longest side `extent`.
+
+    Raises:
+        GenerationError: When all means coincide.
+    """
+    low, high = means.double().amin(0), means.double().amax(0)
+    size = float((high - low).amax())
+    if not size > 1e-6:
+        raise GenerationError("all splats lie on one point")
+    x, y, z = ((low + high) / 2.0).tolist()
+    return Placement(center=(x, y, z), factor=extent / size)
