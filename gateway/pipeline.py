@@ -94,7 +94,7 @@ class Pipeline:
         """Decodes and finishes the mesh of the object in `ply`, whose latents were kept."""
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
         await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
-        return (await self._mesh.run(VideoJob(product="glb", mesh=mesh), watch)).file
+        return (await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)).file
 
     async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
         """Compresses the object in `ply`."""

@@ -37,11 +37,11 @@ class ImageTo3DRunner(ModelProcess):
         import torch
 
         from export.ply import write_ply
-        from models.gaussians.cleanup import clean_up
+        from models.gaussians.cleanup import clean_up_placed
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
         settings = CONFIGURATION.image_to_3d
-        self._clean_up, self._write_ply = clean_up, write_ply
+        self._clean_up, self._write_ply = clean_up_placed, write_ply
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
@@ -95,21 +95,29 @@ class ImageTo3DRunner(ModelProcess):
             made = self._model.generate(
                 images, seeds, structure=self._structure, latents=self._latents, timings=timings, kept=kept
             )
-            for i, latents in kept.items():
-                if wanted[i].latents:
-                    keep_latents(wanted[i].latents, latents)
-        by_file = {job.ply: item for job, item in zip(wanted, made, strict=True)}
-        return [self._finish(by_file.get(job.ply, AbandonedError()), job.ply, timings) for job in jobs]
+        place = {job.ply: i for i, job in enumerate(wanted)}
+        return [
+            self._finish(made[place[job.ply]], kept.get(place[job.ply]), job, timings)
+            if job.ply in place
+            else AbandonedError()
+            for job in jobs
+        ]
 
     def _finish(
-        self, made: "Gaussians | Exception", ply: str, timings: dict[str, float]
+        self,
+        made: "Gaussians | Exception",
+        latents: "ObjectLatents | None",
+        job: SplatJob,
+        timings: dict[str, float],
     ) -> SplatResult | Exception:
         if isinstance(made, Exception):
             return made
         started = time.perf_counter()
         try:
-            splats = self._clean_up(made, frame=CONFIGURATION.frame)
-            fill(ply, self._write_ply(splats))
+            splats, placement = self._clean_up(made, frame=CONFIGURATION.frame)
+            fill(job.ply, self._write_ply(splats))
+            if job.latents and latents is not None:
+                keep_latents(job.latents, latents, placement)
         except (MinerError, AbandonedError, ValueError) as error:
             return error
         timings = timings | {"clean_up": time.perf_counter() - started}

@@ -1,14 +1,17 @@
 """Meshes on their way through the runners.
 
     latents file (3D process) -> if the object passed: decoded, extracted -> mesh file -> GLB (video process)
+                                                                      PLY file (splats) --^
 
 Decoding needs the 3D stage's card; all that follows is the work of one CPU core for a second or two, so it
 runs beside the video, in a process that no generation waits for, and costs neither a process nor a CUDA
-context of its own.
+context of its own. That process has a renderer too, for colours taken from the splats; both files say where
+clean-up put these, so that the mesh can be put beside them.
 """
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +25,12 @@ from runners.handover import AbandonedError, fill
 if TYPE_CHECKING:
     import torch
 
+    from export.meshes.finishing import MeshReport
+    from models.gaussians.gaussians import Gaussians
+    from models.gaussians.placement import Placement
     from models.image_to_3d import ImageTo3D
     from models.latents.object_latents import ObjectLatents
+    from rendering.renderer import SplatRenderer
 
 MESH_ROLE = "slat_decoder_mesh"
 
@@ -45,10 +52,13 @@ def lack_of_mesh_decoder(configuration: Configuration) -> str | None:
     return None if file.is_file() else f"there is no {file.name} in {Path(configuration.weights).name}"
 
 
-def keep_latents(file: str, latents: "ObjectLatents") -> None:
-    """Fills a reserved file with latents."""
+def keep_latents(file: str, latents: "ObjectLatents", placement: "Placement") -> None:
+    """Fills a reserved file with latents, and where clean-up put the splats made of them."""
     _fill(
-        file, coords=latents.coords.byte().cpu().numpy(), feats=latents.feats.detach().float().cpu().numpy()
+        file,
+        coords=latents.coords.byte().cpu().numpy(),
+        feats=latents.feats.detach().float().cpu().numpy(),
+        placement=np.array([*placement.center, placement.factor]),
     )
 
 
@@ -65,11 +75,25 @@ def decode_mesh(model: "ImageTo3D", latents: str, mesh: str, device: "torch.devi
     )
     (decoded,) = model.decode_mesh(kept.as_batch(device))
     surface = surface_of(decoded)
-    _fill(mesh, vertices=surface.vertices, faces=surface.faces, colors=surface.colors)
+    placement = arrays["placement"]
+    _fill(mesh, vertices=surface.vertices, faces=surface.faces, colors=surface.colors, placement=placement)
 
 
-def finish_mesh(mesh: str, options: MeshOptions) -> tuple[bytes, dict[str, float]]:
-    """The GLB of a decoded surface, and the seconds of its steps.
+def finish_mesh(
+    mesh: str,
+    options: MeshOptions,
+    read_splats: Callable[[], "Gaussians"],
+    renderer: "SplatRenderer",
+    num_threads: int,
+) -> "tuple[bytes, MeshReport]":
+    """The GLB of a decoded surface, and what is to be said of it.
+
+    Args:
+        mesh: The file that `decode_mesh` filled.
+        options: How it shall be.
+        read_splats: Gives the object's splats in "validator" space, if their colours are wanted.
+        renderer: Draws them.
+        num_threads: Of the work on the CPU.
 
     Raises:
         AbandonedError: The reservation is gone.
@@ -77,7 +101,9 @@ def finish_mesh(mesh: str, options: MeshOptions) -> tuple[bytes, dict[str, float
     """
     from export.glb import write_glb
     from export.meshes.finishing import FinishSettings, finish
+    from export.meshes.splat_colors import SplatPictures, picture_size
     from export.meshes.surface import Surface
+    from models.gaussians.placement import Placement
 
     settings = FinishSettings(
         faces=None if options.faces == "all" else options.faces,
@@ -86,8 +112,18 @@ def finish_mesh(mesh: str, options: MeshOptions) -> tuple[bytes, dict[str, float
     )
     arrays = _read(mesh)
     surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
-    finished, report = finish(surface, settings)
-    return write_glb(finished, watertight=report.watertight), report.timings
+    pictures = None
+    if options.bake == "gaussians":
+        x, y, z, factor = arrays["placement"].tolist()
+        pictures = SplatPictures(
+            splats=read_splats(),
+            placement=Placement(center=(x, y, z), factor=factor),
+            renderer=renderer,
+            num_threads=num_threads,
+            size=picture_size(settings.texture),
+        )
+    finished, report = finish(surface, settings, pictures)
+    return write_glb(finished, watertight=report.watertight), report
 
 
 def _fill(file: str, **arrays: NDArray[np.generic]) -> None:

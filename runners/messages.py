@@ -136,7 +136,7 @@ class VideoJob(Job):
     Attributes:
         size: Side of the frame in pixels.
         max_frames: Stop early; None films the whole path.
-        product: What to make of it; a GLB is made of the surface in the file `mesh`.
+        product: What to make of it; a GLB takes its surface from the file `mesh`.
     """
 
     ply: str = ""
@@ -147,10 +147,15 @@ class VideoJob(Job):
 
 
 class VideoResult(Result):
-    """`mp4`, or for another product `file`, is the whole file."""
+    """`mp4`, or for another product `file`, is the whole file.
+
+    Attributes:
+        watertight: Of a mesh, whether its surface is closed.
+    """
 
     mp4: bytes = b""
     file: bytes = b""
+    watertight: bool | None = None
 
 
 class CardMemory(Message):

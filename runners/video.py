@@ -16,6 +16,7 @@ from runners.process import ModelProcess, prepare_process
 from runners.splats import read_splats
 
 if TYPE_CHECKING:
+    from models.gaussians.gaussians import Gaussians
     from rendering.cameras import Cameras
 
 CONFIGURATION = load_configuration()
@@ -33,6 +34,7 @@ class VideoRunner(ModelProcess):
         from rendering.renderer import create_renderer
         from rendering.turntable import turntable_frames
 
+        self._threads = threads
         with self.loading("video", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
         self._frames, self._encode = turntable_frames, encode_mp4
@@ -47,8 +49,13 @@ class VideoRunner(ModelProcess):
         return [makers[job.product](job) for job in jobs]
 
     def _finish_mesh(self, job: VideoJob) -> VideoResult:
-        glb, timings = finish_mesh(job.mesh, CONFIGURATION.mesh)
-        return VideoResult(file=glb, timings=timings)
+        glb, report = finish_mesh(
+            job.mesh, CONFIGURATION.mesh, lambda: self._splats(job), self._renderer, self._threads
+        )
+        return VideoResult(file=glb, timings=report.timings, watertight=report.watertight)
+
+    def _splats(self, job: VideoJob) -> "Gaussians":
+        return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
 
     def _compress(self, job: VideoJob) -> VideoResult:
         from export.spz import write_spz
@@ -57,7 +64,7 @@ class VideoRunner(ModelProcess):
         return VideoResult(file=write_spz(splats))
 
     def _film(self, job: VideoJob) -> VideoResult:
-        splats = read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
+        splats = self._splats(job)
         path, fps = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
         return VideoResult(mp4=self._encode(frames, fps=fps))

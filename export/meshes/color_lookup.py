@@ -38,10 +38,14 @@ class ColorLookup:
     shape: tuple[int, int, int]
 
     def colors_at(
-        self, points: Float[np.ndarray, "points 3"], normals: Float[np.ndarray, "points 3"]
+        self,
+        points: Float[np.ndarray, "points 3"],
+        normals: Float[np.ndarray, "points 3"],
+        otherwise: Float[np.ndarray, "points 3"] | None = None,
     ) -> Float[np.ndarray, "points 3"]:
-        """sRGB, 0 to 1; grey farther than `MAX_REACH` cells from every vertex."""
-        found: NDArray[np.float32] = _look_up(
+        """sRGB, 0 to 1; `otherwise`, by default grey, farther than `MAX_REACH` cells from every vertex."""
+        found = np.full(points.shape, GREY, np.float32) if otherwise is None else otherwise.astype(np.float32)
+        _look_up(
             np.ascontiguousarray(points, np.float32),
             np.ascontiguousarray(normals, np.float32),
             self.vertices,
@@ -50,21 +54,31 @@ class ColorLookup:
             self.origin,
             self.starts,
             self.shape,
+            found,
         )
         return found
 
 
 def color_lookup(surface: Surface) -> ColorLookup:
     """Sorts the vertices of a dense surface into cells."""
-    origin = surface.vertices.min(axis=0)
-    cells = ((surface.vertices - origin) / CELL).astype(np.int64)
+    return lookup_of_points(surface.vertices, vertex_normals(surface.vertices, surface.faces), surface.colors)
+
+
+def lookup_of_points(
+    points: Float[np.ndarray, "vertices 3"],
+    normals: Float[np.ndarray, "vertices 3"],
+    colors: Float[np.ndarray, "vertices 3"],
+) -> ColorLookup:
+    """Sorts points of a surface, about as dense as the cells or denser, into cells."""
+    origin = points.min(axis=0)
+    cells = ((points - origin) / CELL).astype(np.int64)
     x, y, z = (int(count) + 1 for count in cells.max(axis=0))
     keys = (cells[:, 0] * y + cells[:, 1]) * z + cells[:, 2]
     order, starts = _bucket(keys, x * y * z)
     return ColorLookup(
-        vertices=surface.vertices[order].astype(np.float32),
-        normals=vertex_normals(surface.vertices, surface.faces)[order],
-        colors=surface.colors[order].astype(np.float32),
+        vertices=points[order].astype(np.float32),
+        normals=normals[order].astype(np.float32),
+        colors=colors[order].astype(np.float32),
         origin=origin,
         starts=starts,
         shape=(x, y, z),
@@ -95,9 +109,9 @@ def _look_up(
     origin: NDArray[np.float32],
     starts: NDArray[np.int32],
     shape: tuple[int, int, int],
-) -> NDArray[np.float32]:
+    result: NDArray[np.float32],
+) -> None:
     """Searches the 3^3 cells around each point, and wider ones until there is a vertex."""
-    result = np.full((len(points), 3), np.float32(GREY), np.float32)
     center, total = np.empty(3, np.int64), np.empty(3)
     for i in range(len(points)):
         for axis in range(3):
@@ -131,4 +145,3 @@ def _look_up(
                     result[i, axis] = total[axis] / weight_sum
                 break
             reach *= 2
-    return result

@@ -2,21 +2,24 @@
 
     surface -> clean-up -> fewer faces -> normals -> texture coordinates -> colours baked -> axes, size
 
-The texture takes its colours from the surface before simplification, so it keeps detail that the faces lose.
+The colours are those of the surface before simplification, which keep detail that the faces lose, or those
+that pictures of the splats show.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
+from export.meshes.axes import turned
 from export.meshes.clean_up import clean_up, vertex_normals
-from export.meshes.color_lookup import color_lookup
+from export.meshes.color_lookup import ColorLookup, color_lookup
 from export.meshes.simplification import simplify
+from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
 from export.meshes.topology import is_watertight
@@ -55,8 +58,23 @@ class MeshReport:
     timings: dict[str, float]
 
 
-def finish(surface: Surface, settings: FinishSettings) -> tuple[FinishedMesh, MeshReport]:
-    """A mesh ready for a file, from a surface in "trellis" space, with the decoder's own colours.
+def finish(
+    surface: Surface, settings: FinishSettings, pictures: SplatPictures | None = None
+) -> tuple[FinishedMesh, MeshReport]:
+    """A mesh ready for a file, from a surface in "trellis" space; see `finish_in_place`."""
+    mesh, report = finish_in_place(surface, settings, pictures)
+    return replace(mesh, vertices=_placed(mesh.vertices), normals=turned(mesh.normals)), report
+
+
+def finish_in_place(
+    surface: Surface, settings: FinishSettings, pictures: SplatPictures | None = None
+) -> tuple[FinishedMesh, MeshReport]:
+    """The same, still where the surface was.
+
+    Args:
+        surface: As extracted, with the decoder's colours.
+        settings: What is wanted.
+        pictures: Where the colours come from; None takes the decoder's.
 
     Raises:
         GenerationError: The surface has nothing to show.
@@ -69,32 +87,61 @@ def finish(surface: Surface, settings: FinishSettings) -> tuple[FinishedMesh, Me
         vertices, faces = dense.vertices, dense.faces
         if settings.faces is not None:
             vertices, faces = simplify(dense, settings.faces)
-        normals = vertex_normals(vertices, faces)
-        report = MeshReport(
-            num_faces=len(faces), watertight=is_watertight(faces, len(vertices)), timings=timings
-        )
+        shape = _Shape(vertices=vertices, normals=vertex_normals(vertices, faces), faces=faces)
+        watertight = is_watertight(faces, len(vertices))
     if settings.texture is None:
-        with _timed(timings, "colors"):
-            exact = len(vertices) == dense.num_vertices
-            colors = dense.colors if exact else color_lookup(dense).colors_at(vertices, normals)
-        return FinishedMesh(
-            vertices=_placed(vertices), normals=_turned(normals), faces=faces, colors=colors
-        ), report
-    with _timed(timings, "unwrap"):
-        unwrapped = unwrap(vertices, faces, settings.texture, settings.unwrap_seconds)
-        vertices, normals = vertices[unwrapped.source], normals[unwrapped.source]
-        texels = locate(vertices, normals, unwrapped.faces, unwrapped.texels, settings.texture)
+        mesh = _painted(dense, shape, pictures, timings)
+    else:
+        mesh = _textured(dense, shape, pictures, settings.texture, settings.unwrap_seconds, timings)
+    return mesh, MeshReport(num_faces=len(faces), watertight=watertight, timings=timings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """A mesh without colours."""
+
+    vertices: Float[np.ndarray, "vertices 3"]
+    normals: Float[np.ndarray, "vertices 3"]
+    faces: Int[np.ndarray, "faces 3"]
+
+
+def _painted(
+    dense: Surface, shape: _Shape, pictures: SplatPictures | None, timings: dict[str, float]
+) -> FinishedMesh:
+    """With colours at its vertices; a mesh that was not simplified keeps the decoder's as they are."""
     with _timed(timings, "bake"):
-        colors = color_lookup(dense).colors_at(texels.points, texels.normals)
-        texture = paint(texels, colors)
-    finished = FinishedMesh(
-        vertices=_placed(vertices),
-        normals=_turned(normals),
-        faces=unwrapped.faces,
-        uvs=unwrapped.texels / settings.texture,
-        texture=texture,
-    )
-    return finished, report
+        if pictures is None and len(shape.vertices) == dense.num_vertices:
+            colors = dense.colors
+        else:
+            colors = _colors(dense, shape, pictures).colors_at(shape.vertices, shape.normals)
+    return FinishedMesh(vertices=shape.vertices, normals=shape.normals, faces=shape.faces, colors=colors)
+
+
+def _textured(
+    dense: Surface,
+    shape: _Shape,
+    pictures: SplatPictures | None,
+    side: int,
+    unwrap_seconds: float,
+    timings: dict[str, float],
+) -> FinishedMesh:
+    """With a texture of `side` texels, cut open along the seams."""
+    with _timed(timings, "unwrap"):
+        unwrapped = unwrap(shape.vertices, shape.faces, side, unwrap_seconds)
+        vertices, normals = shape.vertices[unwrapped.source], shape.normals[unwrapped.source]
+        texels = locate(vertices, normals, unwrapped.faces, unwrapped.texels, side)
+    with _timed(timings, "bake"):
+        texture = paint(texels, _colors(dense, shape, pictures).colors_at(texels.points, texels.normals))
+    uvs = unwrapped.texels / side
+    return FinishedMesh(vertices=vertices, normals=normals, faces=unwrapped.faces, uvs=uvs, texture=texture)
+
+
+def _colors(dense: Surface, shape: _Shape, pictures: SplatPictures | None) -> ColorLookup | SplatColors:
+    """Who knows the colours on a mesh that was made of a dense surface."""
+    lookup = color_lookup(dense)
+    if pictures is None:
+        return lookup
+    return SplatColors(pictures=pictures, vertices=shape.vertices, faces=shape.faces, otherwise=lookup)
 
 
 def paint(texels: Texels, colors: Float[np.ndarray, "texels 3"]) -> UInt8[np.ndarray, "side side 3"]:
@@ -105,16 +152,11 @@ def paint(texels: Texels, colors: Float[np.ndarray, "texels 3"]) -> UInt8[np.nda
     return texture
 
 
-def _turned(vectors: Float[np.ndarray, "rows 3"]) -> Float[np.ndarray, "rows 3"]:
-    """From "trellis" axes to "validator" axes, which are glTF's."""
-    return np.stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]], axis=1)
-
-
 def _placed(vertices: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3"]:
     """Turned, the bounding box centred, its longest side `EXTENT`."""
-    turned = _turned(vertices).astype(np.float64)
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    placed: NDArray[np.float64] = (turned - (low + high) / 2) * (EXTENT / float((high - low).max()))
+    upright = turned(vertices).astype(np.float64)
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    placed: NDArray[np.float64] = (upright - (low + high) / 2) * (EXTENT / float((high - low).max()))
     return placed.astype(np.float32)
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from export.glb import linear_from_srgb, write_glb
 from export.meshes.finishing import FinishSettings, finish
 from export.meshes.surface import FinishedMesh
+from tests.export.glb_reading import document_of, vertex_colors
 from tests.export.mesh_samples import surface_where, torus
 from tests.export.node_tools import node_package, program
 
@@ -82,12 +83,7 @@ def test_texture_coordinates_find_their_texels_in_another_reader(textured: Finis
 
 
 def test_colours_at_vertices_are_linear(painted: FinishedMesh) -> None:
-    data = write_glb(painted)
-    size = int.from_bytes(data[12:16], "little")
-    document = json.loads(data[20 : 20 + size])
-    accessor = document["accessors"][document["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]]
-    start = 20 + size + 8 + document["bufferViews"][accessor["bufferView"]]["byteOffset"]
-    found = np.frombuffer(data, "<u2", 4 * accessor["count"], start).reshape(-1, 4) / 65535
+    found = vertex_colors(write_glb(painted))
     assert painted.colors is not None
     np.testing.assert_allclose(found[:, :3], linear_from_srgb(painted.colors), atol=1e-5)
     assert (found[:, 3] == 1).all()
@@ -139,5 +135,4 @@ def test_three_js_shows_it_in_a_browser(textured: FinishedMesh, tmp_path: Path) 
 def test_a_file_says_whether_its_surface_is_closed(painted: FinishedMesh) -> None:
     for watertight in (True, False):
         data = write_glb(painted, watertight=watertight)
-        length = int.from_bytes(data[12:16], "little")
-        assert json.loads(data[20 : 20 + length])["asset"]["extras"] == {"watertight": watertight}
+        assert document_of(data)["asset"]["extras"] == {"watertight": watertight}
