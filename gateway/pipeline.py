@@ -90,11 +90,12 @@ class Pipeline:
         video = await self.stages.video.run(VideoJob(ply=str(ply), size=size), watch)
         return video.mp4
 
-    async def make_glb(self, ply: Path, watch: Stopwatch) -> bytes:
-        """Decodes and finishes the mesh of the object in `ply`, whose latents were kept."""
+    async def make_glb(self, ply: Path, watch: Stopwatch) -> tuple[bytes, bool]:
+        """The mesh of the object in `ply`, whose latents were kept, and whether its surface is closed."""
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
         await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
-        return (await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)).file
+        made = await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)
+        return made.file, made.watertight is True
 
     async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
         """Compresses the object in `ply`."""

@@ -18,6 +18,7 @@ MEDIA_TYPES = {
     "spz": "application/octet-stream",
     "mp4": "video/mp4",
 }
+WATERTIGHT = "X-Mesh-Watertight"
 BUNDLE_TYPE = "application/zip"
 
 
@@ -39,16 +40,20 @@ class Products:
 
     async def respond(self, formats: Sequence[str], ply: Path, watch: Stopwatch) -> Response:
         """One file as it is; several in a ZIP as object.FORMAT."""
-        files = [await self._file(name, ply, watch) for name in formats]
+        headers: dict[str, str] = {}
+        files = [await self._file(name, ply, watch, headers) for name in formats]
         if len(files) == 1:
-            return Response(files[0], media_type=MEDIA_TYPES[formats[0]])
+            return Response(files[0], media_type=MEDIA_TYPES[formats[0]], headers=headers)
         with watch.measure("bundle"):
             bundle = await asyncio.to_thread(zipped, dict(zip(formats, files, strict=True)))
-        return Response(bundle, media_type=BUNDLE_TYPE)
+        return Response(bundle, media_type=BUNDLE_TYPE, headers=headers)
 
-    async def _file(self, name: str, ply: Path, watch: Stopwatch) -> bytes:
+    async def _file(self, name: str, ply: Path, watch: Stopwatch, headers: dict[str, str]) -> bytes:
+        """A file; puts what is to be said of it into `headers`."""
         if name == "glb":
-            return await self._pipeline.make_glb(ply, watch)
+            glb, watertight = await self._pipeline.make_glb(ply, watch)
+            headers[WATERTIGHT] = str(watertight).lower()
+            return glb
         if name == "spz":
             return await self._pipeline.make_spz(ply, watch)
         if name == "mp4":

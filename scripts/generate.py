@@ -106,6 +106,8 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> bytes | None
     if reply.status_code != httpx.codes.OK:
         sys.exit(f"{path} answered {reply.status_code}: {reply.text}")
     print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers['server-timing']}")
+    if "x-mesh-watertight" in reply.headers:
+        print(f"the mesh is watertight: {reply.headers['x-mesh-watertight']}")
     return reply.content
 
 

@@ -55,12 +55,14 @@ def test_a_mesh_can_be_asked_for_in_three_ways(
     assert {"mesh_decoder;dur", "mesh;dur", "validation;dur"} <= {
         part.split("=")[0] for part in reply.headers["server-timing"].split(", ")
     }
+    assert reply.headers["x-mesh-watertight"] == "true"
     np.testing.assert_allclose(texture_color(reply.content), color_of("teapot"), atol=0.02)
 
 
 def test_the_named_format_goes_before_the_accepted_type(client: TestClient) -> None:
     reply = client.post("/generate", data={"prompt": "mug", "format": "ply"}, headers={"accept": GLB})
     assert reply.content.startswith(b"ply\n")
+    assert "x-mesh-watertight" not in reply.headers
 
 
 def test_spz_holds_the_splats(client: TestClient) -> None:
@@ -74,6 +76,7 @@ def test_several_formats_come_from_one_generation_in_a_zip(client: TestClient) -
     fields = {"prompt": "lamp", "seed": "9", "format": "ply,glb, spz,mp4,ply"}
     reply = client.post("/generate", data=fields)
     assert reply.headers["content-type"] == "application/zip"
+    assert reply.headers["x-mesh-watertight"] == "true"
     assert reply.headers["server-timing"].count("image_to_3d;") == 1
     bundle = zipfile.ZipFile(io.BytesIO(reply.content))
     assert bundle.namelist() == ["object.ply", "object.glb", "object.spz", "object.mp4"]
