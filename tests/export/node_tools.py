@@ -1,7 +1,7 @@
 """Node packages and a browser, where a machine has them.
 
-NODE_MODULES names a folder with gltf-validator and three; by default build/node/node_modules, which
-`npm install --prefix build/node gltf-validator@2.0.0-dev.3.10 three@0.187.0` fills.
+NODE_MODULES names a folder with gltf-validator and three; without it they lie in build/node/node_modules,
+where .ci/gltf_tools puts them.
 """
 
 import os
