@@ -1,6 +1,8 @@
 """What of an extracted surface is the object: hollows and crumbs go, small holes are closed.
 
 faces -> not looking into a hollow -> in a component large enough -> holes of a bounded length filled
+
+A hollow goes only if the holes that it leaves can be filled; so a closed surface stays closed.
 """
 
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ class CleanUpSettings:
     """
 
     min_component_fraction: float = 0.002
-    max_hole_length: float = 0.25
+    max_hole_length: float = 0.5
 
 
 def clean_up(surface: Surface, settings: CleanUpSettings | None = None) -> Surface:
@@ -37,22 +39,22 @@ def clean_up(surface: Surface, settings: CleanUpSettings | None = None) -> Surfa
     settings = settings or CleanUpSettings()
     if surface.num_faces == 0:
         raise GenerationError("the mesh has no faces")
-    seen = surface.faces[~looks_into_hollow(surface.vertices, surface.faces)]
+    max_length = settings.max_hole_length * float(np.ptp(surface.vertices, axis=0).max())
+    seen = surface.faces[~_hidden(surface, max_length)]
     kept = surface.with_faces(seen[_large(surface.vertices, seen, settings.min_component_fraction)])
     if kept.num_faces == 0:
         raise GenerationError("no face is left after clean-up")
-    extent = float(np.ptp(kept.vertices, axis=0).max())
-    return fill_holes(kept, settings.max_hole_length * extent)
+    return fill_holes(kept, max_length)
 
 
 def fill_holes(surface: Surface, max_length: float) -> Surface:
     """Closes holes whose border is at most so long with a fan around a new vertex in their middle."""
     vertices, colors, faces = [surface.vertices], [surface.colors], [surface.faces]
     count = surface.num_vertices
-    for loop in _holes(surface):
-        ring = surface.vertices[loop]
-        if np.linalg.norm(ring - np.roll(ring, -1, axis=0), axis=1).sum() > max_length:
+    for loop in _holes(surface.faces, surface.num_vertices):
+        if _length(surface.vertices, loop) > max_length:
             continue
+        ring = surface.vertices[loop]
         vertices.append(ring.mean(axis=0, keepdims=True))
         colors.append(surface.colors[loop].mean(axis=0, keepdims=True))
         faces.append(np.stack([np.roll(loop, -1), loop, np.full_like(loop, count)], axis=1))
@@ -60,6 +62,26 @@ def fill_holes(surface: Surface, max_length: float) -> Surface:
     return Surface(
         vertices=np.concatenate(vertices), faces=np.concatenate(faces), colors=np.concatenate(colors)
     )
+
+
+def _hidden(surface: Surface, max_length: float) -> NDArray[np.bool_]:
+    """Faces that look into a hollow whose mouths have borders of at most `max_length` each."""
+    hidden = looks_into_hollow(surface.vertices, surface.faces)
+    wide = np.zeros(surface.num_vertices, bool)
+    for loop in _holes(surface.faces[~hidden], surface.num_vertices):
+        if _length(surface.vertices, loop) > max_length:
+            wide[loop] = True
+    if hidden.any() and wide.any():
+        faces = surface.faces[hidden]
+        hollow = components(faces, surface.num_vertices)
+        open_faces = np.bincount(hollow, wide[faces].any(axis=1))
+        hidden[hidden] = open_faces[hollow] == 0
+    return hidden
+
+
+def _length(vertices: NDArray[np.float32], loop: NDArray[np.int32]) -> float:
+    ring = vertices[loop]
+    return float(np.linalg.norm(ring - np.roll(ring, -1, axis=0), axis=1).sum())
 
 
 def _large(vertices: NDArray[np.float32], faces: NDArray[np.int32], fraction: float) -> NDArray[np.bool_]:
@@ -74,15 +96,15 @@ def _large(vertices: NDArray[np.float32], faces: NDArray[np.int32], fraction: fl
     return large
 
 
-def _holes(surface: Surface) -> list[NDArray[np.int32]]:
+def _holes(faces: NDArray[np.int32], num_vertices: int) -> list[NDArray[np.int32]]:
     """Borders as closed rows of vertices, in the direction of the faces beside them.
 
     A border that touches itself is cut where it does; chains that never close are left out.
     """
-    twin = twins(surface.faces, surface.num_vertices)
+    twin = twins(faces, num_vertices)
     half_edges = np.flatnonzero(twin == OPEN)
-    sources = surface.faces.reshape(-1)[half_edges]
-    targets = surface.faces[half_edges // 3, (half_edges % 3 + 1) % 3]
+    sources = faces.reshape(-1)[half_edges]
+    targets = faces[half_edges // 3, (half_edges % 3 + 1) % 3]
     following: dict[int, list[int]] = {}
     for source, target in zip(sources.tolist(), targets.tolist(), strict=True):
         following.setdefault(source, []).append(target)

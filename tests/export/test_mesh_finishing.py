@@ -6,12 +6,13 @@ import torch
 
 from export.meshes.clean_up import clean_up, vertex_normals
 from export.meshes.finishing import FinishSettings, finish
+from export.meshes.hollows import looks_into_hollow
 from export.meshes.surface import Surface
 from export.meshes.texels import owners
 from export.meshes.topology import is_watertight
 from export.meshes.unwrapping import unwrap_fast, unwrap_with_xatlas
 from models.errors import GenerationError
-from tests.export.mesh_samples import RESOLUTION, ball, colors_of, surface_where, torus
+from tests.export.mesh_samples import RESOLUTION, ball, colors_of, grid_points, surface_where, torus
 
 SIDE = 512
 
@@ -43,6 +44,18 @@ def test_a_hollow_inside_goes_even_if_a_pinhole_leads_into_it(pinhole: bool) -> 
     cleaned = clean_up(surface)
     assert volume(cleaned) == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.02)
     assert np.linalg.norm(cleaned.vertices, axis=1).min() > 0.38
+
+
+def test_a_hollow_behind_a_long_slit_stays_so_that_the_surface_is_closed() -> None:
+    x, y, z = grid_points().unbind(dim=1)
+    slit = torch.maximum(torch.maximum(x.abs() - 0.013, y.abs() - 0.251), 0.103 - z)
+    shell = torch.maximum(ball(0.4), -ball(0.33))
+    surface = surface_where(torch.maximum(shell, -slit))
+    assert is_watertight(surface.faces, surface.num_vertices)
+    assert looks_into_hollow(surface.vertices, surface.faces).any()
+    cleaned = clean_up(surface)
+    assert is_watertight(cleaned.faces, cleaned.num_vertices)
+    assert volume(cleaned) == pytest.approx(volume(surface), rel=0.01)
 
 
 def test_an_open_inside_stays() -> None:
