@@ -138,10 +138,9 @@ def _textured(
 
 def _colors(dense: Surface, shape: _Shape, pictures: SplatPictures | None) -> ColorLookup | SplatColors:
     """Who knows the colours on a mesh that was made of a dense surface."""
-    lookup = color_lookup(dense)
     if pictures is None:
-        return lookup
-    return SplatColors(pictures=pictures, vertices=shape.vertices, faces=shape.faces, otherwise=lookup)
+        return color_lookup(dense)
+    return SplatColors(pictures=pictures, vertices=shape.vertices, faces=shape.faces, decoded=dense)
 
 
 def paint(texels: Texels, colors: Float[np.ndarray, "texels 3"]) -> UInt8[np.ndarray, "side side 3"]:

@@ -18,8 +18,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 
 from export.meshes.axes import turned
-from export.meshes.color_lookup import ColorLookup, lookup_of_points
+from export.meshes.color_lookup import color_lookup, lookup_of_points
 from export.meshes.gathering import gather
+from export.meshes.surface import Surface
 from models.gaussians.gaussians import Gaussians
 from models.gaussians.placement import Placement
 from rendering.cameras import Cameras, orbit
@@ -95,13 +96,13 @@ class SplatColors:
     Attributes:
         pictures: Of the splats.
         vertices, faces: The mesh, which hides parts of itself; in "trellis" space.
-        otherwise: Where no picture shows anything near.
+        decoded: The surface with the decoder's colours, for where no picture shows anything near.
     """
 
     pictures: SplatPictures
     vertices: Float[np.ndarray, "vertices 3"]
     faces: Int[np.ndarray, "faces 3"]
-    otherwise: ColorLookup
+    decoded: Surface
 
     def colors_at(
         self, points: Float[np.ndarray, "points 3"], normals: Float[np.ndarray, "points 3"]
@@ -142,11 +143,15 @@ class SplatColors:
         colors: Float[np.ndarray, "points 3"],
         shown: Bool[np.ndarray, " points"],
     ) -> Float[np.ndarray, "hidden 3"]:
-        fallback = self.otherwise.colors_at(points[~shown], normals[~shown])
-        if not shown.any():
-            return fallback
-        nearby = lookup_of_points(points[shown], normals[shown], colors[shown])
-        return nearby.colors_at(points[~shown], normals[~shown], otherwise=fallback)
+        hidden, directions = points[~shown], normals[~shown]
+        found = np.full(hidden.shape, np.nan, np.float32)
+        if shown.any():
+            nearby = lookup_of_points(points[shown], normals[shown], colors[shown])
+            found = nearby.colors_at(hidden, directions, otherwise=found)
+        far = np.isnan(found[:, 0])
+        if far.any():
+            found[far] = color_lookup(self.decoded).colors_at(hidden[far], directions[far])
+        return found
 
 
 def _parts(count: int, num_parts: int) -> list[slice]:

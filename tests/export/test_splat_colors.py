@@ -6,7 +6,7 @@ import torch
 
 from export.meshes.axes import turned
 from export.meshes.clean_up import vertex_normals
-from export.meshes.color_lookup import GREY, color_lookup
+from export.meshes.color_lookup import GREY
 from export.meshes.finishing import FinishSettings, finish, finish_in_place
 from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.surface import FinishedMesh, Surface
@@ -97,7 +97,7 @@ def test_what_lies_behind_does_not_show_through() -> None:
         pictures=pictures_of(large, num_views=8, size=128),
         vertices=both.vertices,
         faces=both.faces,
-        otherwise=color_lookup(both),
+        decoded=both,
     ).colors_at(both.vertices, vertex_normals(both.vertices, both.faces))
     np.testing.assert_allclose(colors[large.num_vertices :], 0.25, atol=1e-6)
     assert np.median(error_of(colors[: large.num_vertices], large.vertices)) < 0.02
@@ -108,9 +108,7 @@ def test_a_hidden_spot_looks_like_what_is_near(ring: Surface, pictures: SplatPic
     normals = vertex_normals(ring.vertices, ring.faces)
     below = ring.vertices - 0.06 * normals
     points, directions = np.concatenate([ring.vertices, below]), np.concatenate([normals, normals])
-    source = SplatColors(
-        pictures=pictures, vertices=ring.vertices, faces=ring.faces, otherwise=color_lookup(ring)
-    )
+    source = SplatColors(pictures=pictures, vertices=ring.vertices, faces=ring.faces, decoded=ring)
     found = source.colors_at(points, directions)[ring.num_vertices :]
     assert np.percentile(error_of(found, ring.vertices), 90) < 0.12
 
