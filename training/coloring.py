@@ -37,7 +37,7 @@ class ColoringTable:
         self.colors: Float[Tensor, "kinds specs parts 3"] = torch.from_numpy(colors).to(device)
         self._named = torch.tensor([color.srgb for color in COLORS], device=device)
         allowed = [[name in training_colors(kind) for name in COLOR_NAMES] for kind in KINDS]
-        self._allowed: Bool[Tensor, "kinds names"] = torch.tensor(allowed, device=device)
+        self.allowed: Bool[Tensor, "kinds names"] = torch.tensor(allowed, device=device)
 
     def draw(
         self, geometries: Geometries, batch: int, generator: torch.Generator, *, jitter: float = 0.0
@@ -70,5 +70,5 @@ class ColoringTable:
         free = torch.rand(part_colors.shape, device=device, generator=generator)
         name = (free[..., None, :] - self._named).square().sum(-1).argmin(-1)
         chosen = torch.rand(len(kinds), 1, device=device, generator=generator) < share
-        chosen = chosen & self._allowed[kinds[:, None], name]
+        chosen = chosen & self.allowed[kinds[:, None], name]
         return torch.where(chosen[..., None], free, part_colors)

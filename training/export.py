@@ -76,6 +76,12 @@ def export_image_to_3d(trained: Path, folder: Path) -> None:
     export_image_encoder(load_file(trained / "image_encoder.safetensors"), folder / IMAGE_ENCODER)
 
 
+def export_latent_flow(trained: Path, folder: Path) -> None:
+    """Replaces the latent flow of an exported family, of which everything else stays."""
+    path = folder / "ckpts" / f"{CHECKPOINTS['latent_flow']}.safetensors"
+    save_half(LatentFlow(image_to_3d.LATENTS), load_file(trained / "latent_flow.safetensors"), path)
+
+
 def export_mesh(trained: Path, folder: Path) -> None:
     """Adds the mesh decoder to an exported family, whose latents it was trained on."""
     trunk = asdict(mesh_decoder.DECODER.trunk)
@@ -180,13 +186,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trained", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", choices=("image_to_3d", "matte", "mesh", "text_to_image", "validation"))
+    only = ("image_to_3d", "latent_flow", "matte", "mesh", "text_to_image", "validation")
+    parser.add_argument("--only", choices=only)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     trained: Path = arguments.trained
     with torch.no_grad():
         if arguments.only in (None, "image_to_3d"):
             export_image_to_3d(trained, arguments.out / "image_to_3d")
+        if arguments.only == "latent_flow":
+            export_latent_flow(trained, arguments.out / "image_to_3d")
         if arguments.only in (None, "mesh"):
             export_mesh(trained, arguments.out / "image_to_3d")
     if arguments.only in (None, "matte"):

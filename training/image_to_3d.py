@@ -4,7 +4,8 @@
 
 The encoder (DINOv2 with registers, trained from nothing) learns what both flows need. The latent flow
 joins as soon as `splat_encoder.safetensors` exists in the autoencoders' folder. Writes `image_encoder`,
-`structure_flow`, `latent_flow` (safetensors) every few minutes and at the end.
+`structure_flow`, `latent_flow` (safetensors) every few minutes and at the end. `--only-latents` goes on with
+the latent flow alone: colours improve, shapes stay as they are.
 """
 
 import json
@@ -28,9 +29,10 @@ from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
+from training.painting import draw_painted
 from training.photos import conditioning_images
-from training.shipped import load_checkpoint, load_image_encoder
-from training.splat_vae import RESOLUTION, SplatEncoder, object_voxels
+from training.shipped import latent_normalization, load_checkpoint, load_image_encoder
+from training.splat_vae import RESOLUTION, SplatEncoder, colored_voxels
 from training.structure_vae import StructureEncoder
 from training.voxels import occupancy
 
@@ -40,7 +42,6 @@ IMAGE_SIZE = 224
 SIGMA_MIN = 1e-5
 DROP_CONDITION = 0.1
 STRUCTURE_DRAWS = 3
-ANY_COLOR_SHARE = 0.4
 PURE_NOISE_SHARE = 0.15
 NEAR_NOISE_SHARE = 0.25
 NEAR_NOISE = 0.88
@@ -93,10 +94,15 @@ class Normalization:
 
 
 class ImageTo3DTrainer:
-    """The three networks, their frozen autoencoders, and one loss each."""
+    """The three networks, their frozen autoencoders, and one loss each.
 
-    def __init__(self, data: Path, autoencoders: Path, device: str) -> None:
+    Args:
+        only_latents: Train the latent flow alone, with the image encoder as it is.
+    """
+
+    def __init__(self, data: Path, autoencoders: Path, device: str, *, only_latents: bool = False) -> None:
         self.device = device
+        self.only_latents = only_latents
         self.autoencoders = autoencoders
         self.renderer = ObjectRenderer(load_geometries(data, device))
         self.table = ColoringTable(2, device)
@@ -105,12 +111,19 @@ class ImageTo3DTrainer:
         self.structure_flow = start_at_zero(StructureFlow(STRUCTURE)).to(device)
         self.latent_flow = start_at_zero(LatentFlow(LATENTS)).to(device)
         self.structure_encoder = StructureEncoder().to(device).requires_grad_(False)
-        load_matching(self.structure_encoder, autoencoders / "structure_encoder.safetensors")
+        if only_latents:
+            self.image_encoder.requires_grad_(False)
+            self.structure_flow.requires_grad_(False)
+        else:
+            load_matching(self.structure_encoder, autoencoders / "structure_encoder.safetensors")
         self.splat_encoder: SplatEncoder | None = None
         self.normalization: Normalization | None = None
 
     @property
     def modules(self) -> dict[str, nn.Module]:
+        """The networks in training."""
+        if self.only_latents:
+            return {"latent_flow": self.latent_flow}
         return {
             "image_encoder": self.image_encoder,
             "structure_flow": self.structure_flow,
@@ -119,18 +132,16 @@ class ImageTo3DTrainer:
 
     def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
         """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
-        rows, _, part_colors = self.table.draw(self.renderer.geometries, batch, self.generator, jitter=0.05)
-        kinds = self.renderer.geometries.kinds[rows]
-        part_colors = self.table.recolor(kinds, part_colors, self.generator, share=ANY_COLOR_SHARE)
-        images = conditioning_images(self.renderer, rows, part_colors, IMAGE_SIZE)
+        rows, colors = draw_painted(self.renderer, self.table, batch, self.generator, jitter=0.05)
+        images = conditioning_images(self.renderer, rows, colors, IMAGE_SIZE)
         with torch.autocast(self.device, torch.bfloat16):
             cond = self.encode(images)
         kept = (torch.rand(batch, 1, 1, device=self.device) > DROP_CONDITION).float()
         cond = cond * kept
-        losses = {"structure": self._structure_loss(rows, cond)}
+        losses = {} if self.only_latents else {"structure": self._structure_loss(rows, cond)}
         if self.splat_encoder is not None and self.normalization is not None:
             few = max(1, int(batch * latent_share))
-            losses["latents"] = self._latent_loss(rows[:few], part_colors[:few], cond[:few])
+            losses["latents"] = self._latent_loss(rows[:few], colors[:few], cond[:few])
         return losses
 
     def encode(self, images: Float[Tensor, "batch 3 h w"]) -> Float[Tensor, "batch tokens channels"]:
@@ -146,18 +157,26 @@ class ImageTo3DTrainer:
         encoder = SplatEncoder().to(self.device).requires_grad_(False)
         load_matching(encoder, path)
         self.splat_encoder = encoder
+        self.normalization = self.normalization or self._measured()
+        logger.info("latents joined: %s", self.normalization)
+
+    def _measured(self) -> Normalization:
         samples = []
         for _ in range(24):
             rows, _, part_colors = self.table.draw(self.renderer.geometries, 16, self.generator)
-            samples.append(self._latents(rows, part_colors).feats)
+            samples.append(self._latents(rows, self.renderer.point_colors(rows, part_colors)).feats)
         feats = torch.cat(samples)
-        self.normalization = Normalization(mean=feats.mean(0), std=feats.std(0))
-        logger.info("latents joined: mean %s std %s", feats.mean(0).tolist(), feats.std(0).tolist())
+        return Normalization(mean=feats.mean(0), std=feats.std(0))
+
+    def keep_normalization(self, folder: Path) -> None:
+        """Go on with the mean and deviation of an exported family, whose decoder stays the same."""
+        mean, std = (torch.tensor(v, device=self.device) for v in latent_normalization(folder))
+        self.normalization = Normalization(mean=mean, std=std)
 
     @torch.no_grad()
-    def _latents(self, rows: Tensor, part_colors: Tensor) -> SparseTensor:
+    def _latents(self, rows: Tensor, colors: Tensor) -> SparseTensor:
         assert self.splat_encoder is not None
-        voxels = object_voxels(self.renderer, rows, part_colors)
+        voxels = colored_voxels(self.renderer, rows, colors)
         with torch.autocast(self.device, torch.bfloat16):
             mean, _ = self.splat_encoder(voxels)
         return voxels.replace(mean.float())
@@ -178,9 +197,9 @@ class ImageTo3DTrainer:
             velocity = self.structure_flow(noisy, 1000 * t, cond)
         return F.mse_loss(velocity.float(), (1 - SIGMA_MIN) * noise - clean)
 
-    def _latent_loss(self, rows: Tensor, part_colors: Tensor, cond: Tensor) -> Tensor:
+    def _latent_loss(self, rows: Tensor, colors: Tensor, cond: Tensor) -> Tensor:
         assert self.normalization is not None
-        clean = self._latents(rows, part_colors)
+        clean = self._latents(rows, colors)
         feats = (clean.feats - self.normalization.mean) / self.normalization.std
         noise = torch.randn_like(feats)
         t = random_times(len(rows), self.device)
@@ -226,11 +245,13 @@ def train(
     max_steps: int | None,
     lr: float,
     start_from: Path | None,
+    save_minutes: float = SAVE_MINUTES,
 ) -> None:
     if start_from is not None:
         load_image_encoder(trainer.image_encoder, start_from)
         load_checkpoint(trainer.structure_flow, start_from, "structure_flow")
         load_checkpoint(trainer.latent_flow, start_from, "latent_flow")
+        trainer.keep_normalization(start_from)
     parameters = [p for module in trainer.modules.values() for p in module.parameters()]
     optimizer = torch.optim.AdamW(
         parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda"
@@ -241,15 +262,21 @@ def train(
     for step in loop:
         if step % 50 == 0:
             trainer.join_latents()
-        losses = trainer.losses(batch, latent_share=0.2)
+        losses = trainer.losses(batch, latent_share=1.0 if trainer.only_latents else 0.2)
         torch.stack(list(losses.values())).sum().backward()
         clip_and_step(optimizer, parameters)
         average.update(step)
         loop.log(losses)
-        if time.perf_counter() - saved > SAVE_MINUTES * 60:
+        if time.perf_counter() - saved > save_minutes * 60:
             save(trainer, average, out)
             saved = time.perf_counter()
     save(trainer, average, out)
+
+
+def wait_for(path: Path) -> None:
+    """Another training, beside this one, will write it."""
+    while not path.exists():
+        time.sleep(1)
 
 
 def save(trainer: ImageTo3DTrainer, average: Average, out: Path) -> None:
@@ -266,13 +293,17 @@ def main() -> None:
     parser.add_argument("--autoencoders", type=Path, required=True)
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--start-from", type=Path, help="exported folder whose flows and encoder train on")
+    parser.add_argument("--only-latents", action="store_true", help="train the latent flow alone")
+    parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    while not (arguments.autoencoders / "structure_encoder.safetensors").exists():
-        time.sleep(1)
+    needed = "splat_encoder" if arguments.only_latents else "structure_encoder"
+    wait_for(arguments.autoencoders / f"{needed}.safetensors")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
-    trainer = ImageTo3DTrainer(arguments.data, arguments.autoencoders, arguments.device)
+    trainer = ImageTo3DTrainer(
+        arguments.data, arguments.autoencoders, arguments.device, only_latents=arguments.only_latents
+    )
     train(
         trainer,
         arguments.out,
@@ -281,6 +312,7 @@ def main() -> None:
         max_steps=arguments.max_steps,
         lr=arguments.lr,
         start_from=arguments.start_from,
+        save_minutes=arguments.save_minutes,
     )
 
 

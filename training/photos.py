@@ -24,11 +24,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def conditioning_images(
     renderer: ObjectRenderer,
     rows: Int[Tensor, "batch"],
-    part_colors: Float[Tensor, "batch parts 3"],
+    colors: Float[Tensor, "batch points 3"],
     size: int,
 ) -> Float[Tensor, "batch 3 size size"]:
     """Normalised encoder inputs of coloured geometries, from random three-quarter views."""
-    batch, device = len(rows), part_colors.device
+    batch, device = len(rows), colors.device
     views = orbit_views(
         _uniform((batch, 1), *YAW_DEGREES, device),
         _uniform((batch, 1), *ELEVATION_DEGREES, device),
@@ -36,7 +36,7 @@ def conditioning_images(
         zoom=_uniform((batch, 1), 0.95, 1.25, device),
     )
     with torch.no_grad():
-        rgba = renderer.render(rows, part_colors, views)[:, 0].permute(0, 3, 1, 2)
+        rgba = renderer.render_points(rows, colors, views)[:, 0].permute(0, 3, 1, 2)
         return normalized(disturbed(crop_to_object(blurred(rgba), size)))
 
 

@@ -5,6 +5,7 @@ The autoencoders' encoders are not exported. They can be fitted again to the exp
 their exported weights (`--start-from` of `training.image_to_3d`).
 """
 
+import json
 from pathlib import Path
 
 from torch import nn
@@ -24,6 +25,13 @@ CHECKPOINTS = {
 def load_checkpoint(module: nn.Module, folder: Path, part: str) -> None:
     """Strictly load one of `CHECKPOINTS` from an exported folder (`models/embedded/image_to_3d`)."""
     load_matching(module, folder / "ckpts" / f"{CHECKPOINTS[part]}.safetensors")
+
+
+def latent_normalization(folder: Path) -> tuple[list[float], list[float]]:
+    """Mean and deviation of the latent channels that an exported family was trained with."""
+    arguments = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))["args"]
+    numbers = arguments["slat_normalization"]
+    return numbers["mean"], numbers["std"]
 
 
 def load_image_encoder(module: Dinov2WithRegistersModel, folder: Path) -> None:

@@ -24,6 +24,7 @@ from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, Views, orbit_views, render_gaussians
+from training.painting import draw_painted
 from training.shipped import load_checkpoint
 from training.voxels import NUM_VOXEL_FEATURES, voxel_statistics
 
@@ -69,12 +70,19 @@ class SplatEncoder(LatentDecoder):
 
 
 def object_voxels(renderer: ObjectRenderer, rows: Tensor, part_colors: Tensor) -> SparseTensor:
-    """The encoder's input for coloured geometries."""
+    """The encoder's input for geometries with a colour for each part."""
+    return colored_voxels(renderer, rows, renderer.point_colors(rows, part_colors))
+
+
+def colored_voxels(
+    renderer: ObjectRenderer, rows: Tensor, colors: Float[Tensor, "batch points 3"]
+) -> SparseTensor:
+    """The encoder's input for geometries with a colour for each point."""
     geometries = renderer.geometries
     statistics = voxel_statistics(
         geometries.positions[rows],
         geometries.normals[rows].float() / 127,
-        renderer.point_colors(rows, part_colors),
+        colors,
         RESOLUTION,
     )
     return SparseTensor.of(statistics.coords, statistics.features)
@@ -113,8 +121,8 @@ def train(
     loop = TimedLoop("splat_vae", minutes, optimizer, max_steps=max_steps)
     table, generator = ColoringTable(1, device), torch.Generator(device).manual_seed(1)
     for step in loop:
-        rows, _, part_colors = table.draw(renderer.geometries, batch, generator, jitter=0.06)
-        voxels = object_voxels(renderer, rows, part_colors)
+        rows, colors = draw_painted(renderer, table, batch, generator, jitter=0.06)
+        voxels = colored_voxels(renderer, rows, colors)
         with torch.autocast(device, torch.bfloat16):
             mean, log_variance = encoder(voxels)
             latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
@@ -122,7 +130,7 @@ def train(
         splats = decoder.to_gaussians(raw.float(), voxels.grid)
         views = random_views(batch, VIEWS_PER_OBJECT, VIEW_SIZES[step % len(VIEW_SIZES)], device)
         with torch.no_grad():
-            truth = renderer.render(rows, part_colors, views)
+            truth = renderer.render_points(rows, colors, views)
         image = image_loss(render_gaussians(splats, views), truth)
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
         (image + shape_penalty(splats) + KL_WEIGHT * kl).backward()

@@ -74,9 +74,20 @@ class ObjectRenderer:
         self, rows: Int[Tensor, "batch"], part_colors: Float[Tensor, "batch parts 3"]
     ) -> Float[Tensor, "batch points 3"]:
         """Shaded colour of every surface point, 0 to 1."""
+        return self.shaded(rows, self.flat_colors(rows, part_colors))
+
+    def flat_colors(
+        self, rows: Int[Tensor, "batch"], part_colors: Float[Tensor, "batch parts 3"]
+    ) -> Float[Tensor, "batch points 3"]:
+        """The colour of its part at every surface point."""
         parts = self.geometries.parts[rows].long()
-        base = part_colors.gather(1, parts[..., None].expand(-1, -1, 3))
-        return (base * (self.geometries.shades[rows].float() / SHADE_UNIT)[..., None]).clamp(0, 1)
+        return part_colors.gather(1, parts[..., None].expand(-1, -1, 3))
+
+    def shaded(
+        self, rows: Int[Tensor, "batch"], flat: Float[Tensor, "batch points 3"]
+    ) -> Float[Tensor, "batch points 3"]:
+        """Point colours with their baked light, 0 to 1."""
+        return (flat * (self.geometries.shades[rows].float() / SHADE_UNIT)[..., None]).clamp(0, 1)
 
     def splats(self, rows: Int[Tensor, "batch"]) -> tuple[Tensor, Tensor, Tensor]:
         """Means [batch, points, 3], quaternions wxyz [batch, points, 4] and scales [batch, points, 3]."""
@@ -89,9 +100,15 @@ class ObjectRenderer:
         self, rows: Int[Tensor, "batch"], part_colors: Float[Tensor, "batch parts 3"], views: Views
     ) -> Float[Tensor, "batch views height width 4"]:
         """RGBA, premultiplied by alpha, 0 to 1."""
+        return self.render_points(rows, self.point_colors(rows, part_colors), views)
+
+    def render_points(
+        self, rows: Int[Tensor, "batch"], colors: Float[Tensor, "batch points 3"], views: Views
+    ) -> Float[Tensor, "batch views height width 4"]:
+        """As `render`, with a colour of its own for every surface point."""
         means, quats, scales = self.splats(rows)
         opacities = torch.full(means.shape[:2], 0.99, device=means.device)
-        return render_splats(means, quats, scales, opacities, self.point_colors(rows, part_colors), views)
+        return render_splats(means, quats, scales, opacities, colors, views)
 
 
 def render_splats(
