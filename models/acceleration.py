@@ -3,9 +3,11 @@
     blocks      flow blocks compiled, on tensors alone (rounding: other kernels, same formula)
     residuals   sparse residual blocks compiled, upsampling ones on coarse rows (rounding)
     decoder     Gaussian decoder's blocks compiled, rows kept in window order (rounding)
+    graphs      image encoder, flows' steps and decoders recorded as CUDA graphs, sparse ones on padded grids
+                (rounding)
     attention   which attention kernel the compiled blocks take (rounding)
 
-The first call of each shape compiles: serve after a warm-up.
+The first call of each shape compiles and records: serve after a warm-up.
 """
 
 from collections.abc import Callable
@@ -15,11 +17,19 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import torch
 from torch import nn
 
+from models.conditioning import ImageEncoder
 from models.gaussians.decoder import GaussianDecoder
+from models.gaussians.graphed_decoder import graphed_decoder
+from models.graphs import GraphRecorder, forget_recorded, record_forward
 from models.latents import LatentFlow, fast_residual, fast_trunk
+from models.latents.graphed_flow import GraphedLatentFlow
+from models.latents.padding import MAX_VOXELS
 from models.layers import dense_block
+from models.layers.attention import suits_varlen
 from models.layers.dense_block import AttentionBackend
+from models.layers.filled_attention import attention_for
 from models.structure import StructureFlow
+from models.structure.graphed_flow import graphed_velocity
 
 if TYPE_CHECKING:
     from models.condition_to_3d import ConditionTo3D
@@ -33,76 +43,127 @@ class Switches:
     """What is switched on; see the module's table.
 
     Attributes:
+        recorded_voxels: Objects with more run without recorded kernels: the largest size takes most memory.
         compiler: torch.compile's back end; `eager` keeps the fast formulas without compiling them.
     """
 
     blocks: bool = False
     residuals: bool = False
     decoder: bool = False
+    graphs: bool = False
+    recorded_voxels: int = MAX_VOXELS
     attention: AttentionBackend = "default"
     compiler: str | Callable[..., object] = "inductor"
 
     @classmethod
-    def for_device(cls, device: torch.device) -> "Switches":
+    def for_device(
+        cls, device: torch.device, *, graphs: bool = True, recorded_voxels: int = MAX_VOXELS
+    ) -> "Switches":
         """Everything that pays: all of it on a card, nothing on a CPU, which has its own kernels."""
         on = device.type == "cuda"
-        return cls(blocks=on, residuals=on, decoder=on)
+        return cls(blocks=on, residuals=on, decoder=on, graphs=on and graphs, recorded_voxels=recorded_voxels)
 
     @classmethod
     def all_on(cls, compiler: str = "inductor") -> "Switches":
         """Every switch, wherever it runs."""
-        return cls(blocks=True, residuals=True, decoder=True, compiler=compiler)
+        return cls(blocks=True, residuals=True, decoder=True, graphs=True, compiler=compiler)
 
     def names(self) -> list[str]:
         """The switches that are on, for reports."""
         return [field.name for field in fields(self) if getattr(self, field.name) is True]
 
 
-def accelerate(stages: "ConditionTo3D", switches: Switches) -> None:
-    """Sets all stages as the switches say."""
-    accelerate_structure_flow(stages.structure_flow, switches)
-    accelerate_latent_flow(stages.latent_flow, switches)
-    accelerate_decoder(stages.gaussian_decoder, switches)
+def accelerate(
+    stages: "ConditionTo3D",
+    switches: Switches,
+    image_encoder: ImageEncoder | None = None,
+    recorder: GraphRecorder | None = None,
+) -> None:
+    """Sets all stages as the switches say; `recorder` holds the graphs, by default one of their own."""
+    if switches.graphs:
+        recorder = recorder or GraphRecorder(stages.device)
+    _accelerate_dense(stages.structure_decoder, "structure_decoder", switches, recorder)
+    if image_encoder is not None:
+        _accelerate_dense(image_encoder, "image_encoder", switches, recorder)
+    accelerate_structure_flow(stages.structure_flow, switches, recorder)
+    accelerate_latent_flow(stages.latent_flow, switches, recorder)
+    accelerate_decoder(stages.gaussian_decoder, switches, recorder)
+
+
+def _accelerate_dense(
+    module: nn.Module, name: str, switches: Switches, recorder: GraphRecorder | None
+) -> None:
+    forget_recorded(module)
+    if switches.graphs:
+        record_forward(module, recorder or GraphRecorder(device_of(module)), name)
 
 
 def accelerate_module(module: nn.Module, switches: Switches) -> None:
     """Sets one module as the switches say; most kinds have none."""
+    recorder = GraphRecorder(device_of(module)) if switches.graphs else None
     if isinstance(module, StructureFlow):
-        accelerate_structure_flow(module, switches)
+        accelerate_structure_flow(module, switches, recorder)
     elif isinstance(module, LatentFlow):
-        accelerate_latent_flow(module, switches)
+        accelerate_latent_flow(module, switches, recorder)
     elif isinstance(module, GaussianDecoder):
-        accelerate_decoder(module, switches)
+        accelerate_decoder(module, switches, recorder)
 
 
-def accelerate_structure_flow(flow: StructureFlow, switches: Switches) -> None:
-    """Sets the flow's blocks as the switches say."""
-    flow.run_block = _blocks(switches, dynamic=False)
+def accelerate_structure_flow(
+    flow: StructureFlow, switches: Switches, recorder: GraphRecorder | None = None
+) -> None:
+    """Sets the flow's blocks and steps as the switches say."""
+    device = device_of(flow)
+    block = _block(switches, device, dynamic=False)
+    flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
+    flow.run_velocity = StructureFlow.velocity
+    if switches.graphs:
+        flow.run_velocity = graphed_velocity(flow, recorder or GraphRecorder(device), block)
 
 
-def accelerate_latent_flow(flow: LatentFlow, switches: Switches) -> None:
-    """Sets the flow's blocks as the switches say; the number of voxels stays variable."""
-    flow.run_block = _blocks(switches, dynamic=True)
-    flow.run_residual = fast_residual.run_plain
+def accelerate_latent_flow(
+    flow: LatentFlow, switches: Switches, recorder: GraphRecorder | None = None
+) -> None:
+    """Sets the flow's blocks and steps as the switches say; the number of voxels stays variable."""
+    device = device_of(flow)
+    block = _block(switches, device, dynamic=True)
+    residual = fast_residual.residual
+    flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
+    flow.run_residual, flow.recorded = fast_residual.run_plain, None
     if switches.residuals:
-        flow.run_residual = fast_residual.run_with(_compiled(fast_residual.residual, switches, dynamic=True))
+        residual = _compiled(residual, switches, dynamic=True)
+        flow.run_residual = fast_residual.run_with(residual)
+    if switches.graphs:
+        flow.recorded = GraphedLatentFlow(
+            flow, recorder or GraphRecorder(device), block, residual, switches.recorded_voxels
+        )
 
 
-def accelerate_decoder(decoder: GaussianDecoder, switches: Switches) -> None:
+def accelerate_decoder(
+    decoder: GaussianDecoder, switches: Switches, recorder: GraphRecorder | None = None
+) -> None:
     """Sets the decoder's trunk and head as the switches say."""
+    block = fast_trunk.windowed_block
     decoder.run_trunk = fast_trunk.run_plain
-    decoder.make_splats = decoder.splats
+    decoder.make_splats, decoder.recorded = decoder.splats, None
     if switches.decoder:
-        decoder.run_trunk = fast_trunk.run_with(_compiled(fast_trunk.windowed_block, switches, dynamic=True))
+        block = _compiled(block, switches, dynamic=True)
+        decoder.run_trunk = fast_trunk.run_with(block)
         decoder.make_splats = _compiled(decoder.splats, switches, dynamic=True)
+    if switches.graphs and suits_varlen(next(decoder.blocks.parameters())):
+        decoder.recorded = graphed_decoder(
+            decoder, recorder or GraphRecorder(device_of(decoder)), block, switches.recorded_voxels
+        )
 
 
-def _blocks(switches: Switches, *, dynamic: bool) -> dense_block.RunBlock:
-    if not switches.blocks:
-        return dense_block.run_plain
-    return dense_block.run_with(
-        _compiled(dense_block.dense_block(switches.attention), switches, dynamic=dynamic)
-    )
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights are."""
+    return next(module.parameters()).device
+
+
+def _block(switches: Switches, device: torch.device, *, dynamic: bool) -> dense_block.DenseBlock:
+    block = dense_block.dense_block(switches.attention, attention_for(device))
+    return _compiled(block, switches, dynamic=dynamic) if switches.blocks else block
 
 
 def _compiled(function: F, switches: Switches, *, dynamic: bool) -> F:

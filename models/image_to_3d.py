@@ -22,6 +22,7 @@ from models.conditioning import ImageEncoder, crop_to_object
 from models.conditioning.device_crop import crop_on_device
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError, MinerError
 from models.gaussians.gaussians import Gaussians
+from models.graphs import GraphRecorder
 from models.latents.object_latents import ObjectLatents, separated
 from models.mesh.mesh import Mesh
 from models.residency import HostResident
@@ -74,7 +75,8 @@ class ImageTo3D:
             stages: From condition tokens to splats.
             image_encoder: From images to condition tokens.
             small: Save memory on the card: the flows rest in host memory while they are idle, and the
-                objects of a batch are made one after the other. Results are those of lone requests.
+                objects of a batch are made one after the other. Results are those of lone requests. Flows
+                with recorded steps work one by one too: they fill the card, so batches would gain nothing.
             max_voxels: An object with more fails.
             fixed_voxels: Take the place of whatever the structure stage finds, for benchmarks.
         """
@@ -83,6 +85,7 @@ class ImageTo3D:
         self.small = small
         self.max_voxels = max_voxels
         self.fixed_voxels = fixed_voxels
+        self.one_by_one = small or stages.latent_flow.recorded is not None
         idle = [stages.structure_flow, stages.latent_flow] if small else []
         self._flows = HostResident(idle, stages.device)
 
@@ -99,6 +102,7 @@ class ImageTo3D:
         small: bool = False,
         max_voxels: int | None = None,
         switches: Switches | None = None,
+        recorder: GraphRecorder | None = None,
     ) -> "ImageTo3D":
         """Loads a folder in the published layout.
 
@@ -111,19 +115,24 @@ class ImageTo3D:
             encoder_dtype: Precision of the image encoder.
             overrides: Other files for some roles, so that distilled flows drop in (see `read_pipeline`).
             small, max_voxels: See the constructor.
-            switches: Fast paths; by default none. Their first calls compile.
+            switches: Fast paths; by default none. Their first calls compile and record.
+            recorder: Holds recorded kernels; by default one of its own.
 
         Raises:
+            ValueError: `small` with recorded kernels, which need their weights to stay where they are.
             WeightsError: A part is missing or does not fit its config.
         """
+        if small and switches is not None and switches.graphs:
+            raise ValueError("flows that rest in host memory have no recorded kernels")
         random = random_weights_of(folder)
         stages = ConditionTo3D.load(folder, device=device, dtype=dtype, overrides=overrides)
-        accelerate(stages, switches or Switches())
+        encoder = ImageEncoder.load(
+            image_encoder or folder / "image_cond_model", device=device, dtype=encoder_dtype
+        )
+        accelerate(stages, switches or Switches(), encoder, recorder)
         return cls(
             stages=stages,
-            image_encoder=ImageEncoder.load(
-                image_encoder or folder / "image_cond_model", device=device, dtype=encoder_dtype
-            ),
+            image_encoder=encoder,
             small=small,
             max_voxels=max_voxels,
             fixed_voxels=shell(random.shell_voxels).to(device) if random else None,
@@ -223,7 +232,7 @@ class ImageTo3D:
         with clock("preprocess"):
             for item, image in zip(items, images, strict=True):
                 self._crop(item, image)
-        for group in [[item] for item in items] if self.small else [items]:
+        for group in [[item] for item in items] if self.one_by_one else [items]:
             self._condition(_alive(group), clock)
             self._place(_alive(group), structure or self.defaults.structure, clock)
             self._paint(_alive(group), latents or self.defaults.latents, clock)

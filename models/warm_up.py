@@ -1,4 +1,6 @@
-"""A first run of every 3D stage, for fast paths that compile when they are first called."""
+"""A first run of every 3D stage, for fast paths that compile and record when they are first called."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -6,29 +8,54 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.image_to_3d import ImageTo3D, SamplerSettings
+from models.latents.padding import usual_sizes
 from models.sampling import request_generator
 
 GREY = 128
+ODD = 3  # off every power of two: compilers must not take the warm-up's sizes for a rule
 
 
 def warm_up(
     model: ImageTo3D, batch_size: int, *, structure: SamplerSettings, latents: SamplerSettings
 ) -> None:
-    """Runs a batch of made-up objects, each of another size, whatever structure the flow finds.
+    """Runs a batch of made-up objects of every padded size, whatever structure the flow finds.
 
-    The samplers should be those of the requests: steps with and without guidance are different shapes.
+    The samplers' guidance should be that of the requests: steps with and without it are different shapes.
     """
     generators = [request_generator(seed) for seed in range(batch_size)]
     side = model.image_encoder.image_size
     cond = model.encode_image([np.full((side, side, 3), GREY, np.uint8)] * batch_size)
     model.sample_structure(cond, generators, structure)
-    resolution = model.stages.latent_flow.config.resolution
-    voxels = [cube(resolution // 4 + i, resolution).to(model.device) for i in range(batch_size)]
-    model.decode_gaussians(model.sample_latents(cond, voxels, generators, latents))
+    few = replace(latents, steps=2, rescale_t=1.0, cfg_interval=(0.75, 1.0))  # one step guided, one not
+    for count in reversed(sizes_of(model)):  # later ones fit into the largest one's memory
+        voxels = [ball(count, model.stages.latent_flow.config.resolution).to(model.device)] * batch_size
+        model.decode_gaussians(model.sample_latents(cond, voxels, generators, few))
 
 
-def cube(side: int, resolution: int) -> Int[Tensor, "voxels 3"]:
-    """Voxels (x, y, z) of a full cube in the middle of the grid."""
-    first = (resolution - side) // 2
-    axis = torch.arange(first, first + side, dtype=torch.int32)
-    return torch.cartesian_prod(axis, axis, axis)
+def sizes_of(model: ImageTo3D) -> list[int]:
+    """Voxels of one object for each padded size; a single small one where nothing is recorded."""
+    flow = model.stages.latent_flow
+    everything = flow.config.resolution**3
+    if flow.recorded is None:
+        return [everything // 64]
+    largest = min(model.max_voxels or everything, everything, flow.recorded.max_voxels)
+    return [min(size.voxels, largest) - ODD for size in usual_sizes(largest)]
+
+
+def ball(count: int, resolution: int) -> Int[Tensor, "voxels 3"]:
+    """So many voxels around the grid's centre, in lexicographic order.
+
+    Five voxels a token, as `usual_sizes` has it: of a token's eight places the first five are filled.
+    """
+    side = resolution // 2
+    axis = torch.arange(side, dtype=torch.int32)
+    cells = torch.cartesian_prod(axis, axis, axis)
+    order = ((cells - (side - 1) / 2).square().sum(dim=1)).argsort(stable=True)
+    for filled in (5, 8):
+        tokens = -(-count // filled)
+        if tokens <= len(cells):
+            break
+    places = torch.cartesian_prod(*[torch.arange(2, dtype=torch.int32)] * 3)[:filled]
+    voxels = (cells[order[:tokens], None] * 2 + places).flatten(0, 1)[:count]
+    keys = (voxels[:, 0] * resolution + voxels[:, 1]) * resolution + voxels[:, 2]
+    return voxels[keys.argsort()]

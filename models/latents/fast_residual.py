@@ -15,8 +15,11 @@ from torch.nn import functional as F
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers.blocks import modulate
 from models.sparse import SparseTensor, VoxelGrid, expand_to_rows
-from models.sparse.convolution import gathered_product, tap_products
+from models.sparse.convolution import columns, gathered_product, tap_products
 from models.sparse.resampling import downsample
+
+WIDE = 512  # channels from which the neighbours' features are too many to lie side by side at once
+TAPS_AT_ONCE = 9
 
 TensorResidual = Callable[[SparseResidualBlock, Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
 RunResidual = Callable[[SparseResidualBlock, SparseTensor, Tensor, VoxelGrid | None], SparseTensor]
@@ -52,8 +55,15 @@ def _convolved(conv: torch.nn.Module, feats: Tensor, neighbours: Tensor, *, coar
     assert isinstance(weight, Tensor)
     assert isinstance(bias, Tensor)
     taps = weight.flatten(1, 3)
-    product = tap_products(feats, neighbours, taps) if coarse else gathered_product(feats, neighbours, taps)
-    return product + bias
+    if coarse:
+        return tap_products(feats, neighbours, taps) + bias
+    if taps.shape[2] < WIDE:
+        return gathered_product(feats, neighbours, taps) + bias
+    out = bias
+    parts = zip(neighbours.split(TAPS_AT_ONCE, 1), taps.split(TAPS_AT_ONCE, 1), strict=True)
+    for near, some in parts:
+        out = torch.addmm(out, columns(feats, near), some.flatten(1).T)
+    return out
 
 
 def run_plain(

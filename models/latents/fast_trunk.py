@@ -5,7 +5,7 @@ Everything else in a block treats rows alone, so this is exact.
 """
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,23 @@ from models.layers.blocks import PlainBlock
 from models.layers.norms import BLOCK_EPS, layer_norm
 from models.sparse.segments import Segments
 
+
+class Windows(Protocol):
+    """Rows by window.
+
+    Attributes:
+        order: Rows sorted by window; None where they are already.
+        inverse: Where each row stands among them.
+    """
+
+    @property
+    def order(self) -> Tensor | None: ...
+
+    @property
+    def inverse(self) -> Tensor | None: ...
+
+
+W = TypeVar("W", bound=Windows)
 WindowedBlock = Callable[[PlainBlock, Tensor, Tensor, int], Tensor]
 RunTrunk = Callable[[Sequence[PlainBlock], Tensor, Sequence[Segments]], Tensor]
 
@@ -64,15 +81,15 @@ def run_with(windowed: WindowedBlock) -> RunTrunk:
 
 
 def in_window_order(
-    run_sorted: Callable[[PlainBlock, Tensor, Segments], Tensor],
+    run_sorted: Callable[[PlainBlock, Tensor, W], Tensor],
     blocks: Sequence[PlainBlock],
     x: Float[Tensor, "voxels channels"],
-    segments: Sequence[Segments],
+    segments: Sequence[W],
 ) -> Float[Tensor, "voxels channels"]:
     """Runs blocks on rows sorted by each block's own windows; the result has the order of `x`."""
     place = torch.arange(len(x), device=x.device)  # original row of each current row
     moves: dict[tuple[int, int], Tensor] = {}
-    current: Segments | None = None
+    current: W | None = None
     for block, windows in zip(blocks, segments, strict=True):
         if windows is not current:
             key = (id(current), id(windows))
@@ -83,7 +100,7 @@ def in_window_order(
     return x if current is None or current.inverse is None else x.index_select(0, current.inverse)
 
 
-def _move(source: Segments | None, target: Segments, identity: Tensor) -> Tensor:
+def _move(source: Windows | None, target: Windows, identity: Tensor) -> Tensor:
     """Current row of each row of the target order."""
     wanted = identity if target.order is None else target.order
     inverse = None if source is None else source.inverse

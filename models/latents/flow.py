@@ -8,6 +8,7 @@ feats [N, 8] -> Linear -> residual blocks, x1/2 a level -> + position -> modulat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -27,6 +28,9 @@ from models.layers import (
 )
 from models.layers.dense_block import RunBlock, run_plain
 from models.sparse import SparseTensor, VoxelGrid
+
+if TYPE_CHECKING:
+    from models.latents.graphed_flow import GraphedLatentFlow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +64,20 @@ class LatentFlowConfig:
 
 
 class LatentFlow(nn.Module):
-    """Velocity field; see the module's figure. `run_block` and `run_residual` may be set to faster equals."""
+    """Velocity field; see the module's figure.
+
+    `run_block` and `run_residual` may be set to faster equals, and `recorded` to whatever runs a sampler's
+    steps from recorded kernels.
+    """
 
     run_block: RunBlock
     run_residual: fast_residual.RunResidual
+    recorded: "GraphedLatentFlow | None"
 
     def __init__(self, config: LatentFlowConfig) -> None:
         super().__init__()
         self.config = config
-        self.run_block, self.run_residual = run_plain, fast_residual.run_plain
+        self.run_block, self.run_residual, self.recorded = run_plain, fast_residual.run_plain, None
         width = config.model_channels
         levels = [*config.io_block_channels, width]
         self.t_embedder = TimestepEmbedder(width)

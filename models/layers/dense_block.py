@@ -1,31 +1,32 @@
 """The modulated block on tensors alone, for compilers: same formula as `ModulatedBlock.forward`.
 
 Groups are of one length here, [groups, length, channels]; the first ones are conditioned, the others receive
-the constant that a condition of zeros gives. A batch of objects with different numbers of tokens takes the
-plain path.
+the constant that a condition of zeros gives. `lengths` are given where tokens only fill a group up;
+without them, a batch of objects with different numbers of tokens takes the plain path.
 """
 
 from collections.abc import Callable
 from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, cat
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.blocks import ModulatedBlock, modulate
+from models.layers.filled_attention import AttentionAndSum, filled_attention, plain_attention
 from models.sparse.segments import Segments
 
 AttentionBackend = Literal["default", "flash", "cudnn"]
 BACKENDS = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION}
 
-DenseBlock = Callable[[ModulatedBlock, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+DenseBlock = Callable[[ModulatedBlock, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
 RunBlock = Callable[[ModulatedBlock, Tensor, Tensor, Segments, Context], Tensor]
 
 
-def dense_block(backend: AttentionBackend) -> DenseBlock:
-    """The block with one attention kernel; compile the result."""
+def dense_block(backend: AttentionBackend, filled: AttentionAndSum = plain_attention) -> DenseBlock:
+    """The block with one attention kernel, and one for groups that are filled up; compile the result."""
 
     def forward(
         block: ModulatedBlock,
@@ -34,9 +35,12 @@ def dense_block(backend: AttentionBackend) -> DenseBlock:
         keys: Float[Tensor, "objects condition heads depth"],
         values: Float[Tensor, "objects condition heads depth"],
         unconditional: Float[Tensor, "1 channels"],
+        lengths: Int[Tensor, " groups"] | None,
     ) -> Float[Tensor, "groups length channels"]:
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation[:, None].chunk(6, dim=2)
-        x = x + gate1 * _self_attention(block.self_attn, modulate(x, scale1, shift1), backend)
+        x = x + gate1 * _self_attention(
+            block.self_attn, modulate(x, scale1, shift1), lengths, backend, filled
+        )
         x = x + _cross_attention(block.cross_attn, block.norm2(x), keys, values, unconditional, backend)
         out: Tensor = x + gate2 * block.mlp(modulate(x, scale2, shift2))
         return out
@@ -62,16 +66,27 @@ def run_with(dense: DenseBlock) -> RunBlock:
             return run_plain(block, x, modulation, objects, context)
         groups = x.view(objects.num_groups, objects.uniform_length, -1)
         keys, values = context.keys, context.values
-        return dense(block, groups, modulation, keys, values, context.unconditional).flatten(0, 1)
+        return dense(block, groups, modulation, keys, values, context.unconditional, None).flatten(0, 1)
 
     return run
 
 
-def _self_attention(layer: SelfAttention, x: Tensor, backend: AttentionBackend) -> Tensor:
+def _self_attention(
+    layer: SelfAttention,
+    x: Tensor,
+    lengths: Int[Tensor, " groups"] | None,
+    backend: AttentionBackend,
+    filled: AttentionAndSum,
+) -> Tensor:
     q, k, v = layer.to_qkv(x).unflatten(2, (3, layer.num_heads, -1)).unbind(dim=2)
     if layer.q_rms_norm is not None and layer.k_rms_norm is not None:
         q, k = layer.q_rms_norm(q), layer.k_rms_norm(k)
-    out: Tensor = layer.to_out(_attention(q, k, v, backend))
+    if lengths is None:
+        attended = _attention(q, k, v, backend)
+    else:
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        attended = filled_attention(q, k, v, lengths, filled).transpose(1, 2).flatten(2)
+    out: Tensor = layer.to_out(attended)
     return out
 
 

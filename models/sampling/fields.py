@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.latents import LatentFlow
+from models.latents.padding import pad
 from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureFlow
@@ -47,7 +48,7 @@ class StructureField:
         return len(self._contexts)
 
     def conditional(self, x: Tensor, step: int, image: int) -> Tensor:
-        return self._flow.velocity(x, _at(self._modulations, step), self._contexts[image])
+        return self._flow.run_velocity(self._flow, x, _at(self._modulations, step), self._contexts[image])
 
     def guided(self, x: Tensor, step: int, image: int) -> tuple[Tensor, Tensor]:
         conditional, unconditional = self.conditional(torch.cat([x, x]), step, image).chunk(2)
@@ -55,13 +56,17 @@ class StructureField:
 
 
 class LatentField:
-    """A latent flow on a grid under a condition per image; the state is [voxels, channels]."""
+    """A latent flow on a grid under a condition per image; the state is [voxels, channels].
+
+    If the flow has recorded steps and the grid is not too large for them, they run.
+    """
 
     def __init__(
         self, flow: LatentFlow, grid: VoxelGrid, images: Sequence[Condition], settings: SamplerSettings
     ) -> None:
         self._flow = flow
         self._grid = grid
+        self._padded = None if flow.recorded is None else pad(grid, flow.recorded.max_voxels)
         self._modulations = flow.modulations(_model_times(settings, grid.device))
         self._contexts = [flow.contexts(cond, grid) for cond in images]
 
@@ -70,15 +75,21 @@ class LatentField:
         return len(self._contexts)
 
     def conditional(self, x: Tensor, step: int, image: int) -> Tensor:
-        return self._velocity(SparseTensor(grid=self._grid, feats=x), step, image)
+        return self._velocities(x, step, image, guided=False)[0]
 
     def guided(self, x: Tensor, step: int, image: int) -> tuple[Tensor, Tensor]:
-        twice = SparseTensor(grid=self._grid.repeated(2), feats=torch.cat([x, x]))
-        conditional, unconditional = self._velocity(twice, step, image).chunk(2)
+        conditional, unconditional = self._velocities(x, step, image, guided=True)
         return conditional, unconditional
 
-    def _velocity(self, x: SparseTensor, step: int, image: int) -> Tensor:
-        return self._flow.velocity(x, _at(self._modulations, step), self._contexts[image]).feats
+    def _velocities(self, x: Tensor, step: int, image: int, *, guided: bool) -> tuple[Tensor, ...]:
+        modulations, contexts = _at(self._modulations, step), self._contexts[image]
+        if self._flow.recorded is not None and self._padded is not None:
+            return self._flow.recorded.velocity(self._padded, x, modulations, contexts, guided=guided)
+        copies = 2 if guided else 1
+        repeated = SparseTensor(
+            grid=self._grid.repeated(2) if guided else self._grid, feats=x.repeat(copies, 1)
+        )
+        return self._flow.velocity(repeated, modulations, contexts).feats.chunk(copies)
 
 
 def _model_times(settings: SamplerSettings, device: torch.device) -> Tensor:

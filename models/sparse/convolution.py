@@ -91,11 +91,11 @@ class _Gathered(torch.autograd.Function):
         feats, neighbours, taps = ctx.saved_tensors
         mirrored = taps.flip(1)
         if taps.shape[2] <= taps.shape[0]:
-            grad_taps = (grad.T @ _columns(feats, neighbours)).view_as(taps)
+            grad_taps = (grad.T @ columns(feats, neighbours)).view_as(taps)
             return _summed(grad @ mirrored.flatten(1), neighbours), None, grad_taps
-        columns = _columns(grad, neighbours)  # [voxels, 27 * out]
-        grad_taps = (columns.T @ feats).unflatten(0, (27, -1)).flip(0).permute(1, 0, 2)
-        return columns @ mirrored.permute(1, 0, 2).flatten(0, 1), None, grad_taps
+        near = columns(grad, neighbours)  # [voxels, 27 * out]
+        grad_taps = (near.T @ feats).unflatten(0, (27, -1)).flip(0).permute(1, 0, 2)
+        return near @ mirrored.permute(1, 0, 2).flatten(0, 1), None, grad_taps
 
 
 def gathered_product(
@@ -103,7 +103,7 @@ def gathered_product(
 ) -> Float[Tensor, "voxels out"]:
     """The convolution without its bias; the narrower side is gathered."""
     if taps.shape[2] <= taps.shape[0]:
-        return _columns(feats, neighbours) @ taps.flatten(1).T
+        return columns(feats, neighbours) @ taps.flatten(1).T
     return tap_products(feats, neighbours, taps)
 
 
@@ -114,8 +114,8 @@ def tap_products(
     return _summed(feats @ taps.permute(2, 1, 0).flatten(1), neighbours)
 
 
-def _columns(feats: Tensor, neighbours: Tensor) -> Tensor:
-    """Features of the 27 neighbours side by side, zeros where there is none [voxels, 27 * channels]."""
+def columns(feats: Tensor, neighbours: Tensor) -> Tensor:
+    """Features of the given neighbours side by side, zeros where there is none [voxels, taps * channels]."""
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
     return padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
 

@@ -48,7 +48,7 @@ def shell(voxels: int) -> Int[Tensor, "voxels 3"]:
         raise ValueError(f"a shell has 1 to {int(inside.sum())} voxels, not {voxels}")
     points, squared = points[inside], squared[inside]
     outermost = torch.argsort(squared, descending=True, stable=True)[:voxels]
-    return points[outermost.sort().values]
+    return points[outermost.sort().values].int()  # as the structure stage gives them
 
 
 def _text_to_image(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Every switch gives what the plain path gives, in one graph without breaks, for any number of voxels."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,10 +13,14 @@ from models.acceleration import (
     accelerate_latent_flow,
     accelerate_structure_flow,
 )
+from models.gaussians.graphed_decoder import graphed_decoder
+from models.graphs import GraphRecorder
 from models.latents import LatentFlow
 from models.latents.fast_trunk import in_window_order
+from models.latents.padding import padded_size
+from models.layers import PlainBlock
 from models.sampling import LatentField, SamplerSettings, StructureField, sample
-from models.sparse import Segments, SparseTensor, VoxelGrid
+from models.sparse import Segments, SparseTensor, VoxelGrid, uniform_segments
 from tests.models.small_models import (
     random_voxels,
     small_gaussian_decoder,
@@ -38,8 +43,10 @@ def test_compiled_structure_blocks_change_rounding_only(objects: int) -> None:
     flow = small_structure_flow()
     noise, cond = torch.randn(objects, 3, 4, 4, 4), torch.randn(objects, 5, 16)
     expected = sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
-    accelerate_structure_flow(flow, ON)
-    assert error(sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS), expected) < TOLERANCE
+    for switches in (ON, replace(ON, graphs=True), Switches(graphs=True)):
+        accelerate_structure_flow(flow, switches, GraphRecorder("cpu"))
+        actual = sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
+        assert error(actual, expected) < TOLERANCE
 
 
 @pytest.mark.parametrize("counts", [(90,), (70, 70), (60, 20)])
@@ -53,9 +60,65 @@ def test_compiled_latent_blocks_change_rounding_only(counts: tuple[int, ...]) ->
         return sample(LatentField(flow, VoxelGrid(coords), [cond], SETTINGS), noise, SETTINGS)
 
     expected = made(flow)
-    for switches in (ON, replace(ON, blocks=False), replace(ON, residuals=False)):
-        accelerate_latent_flow(flow, switches)
+    for switches in (ON, replace(ON, blocks=False), replace(ON, residuals=False), replace(ON, graphs=True)):
+        accelerate_latent_flow(flow, switches, GraphRecorder("cpu"))
         assert error(made(flow), expected) < TOLERANCE
+
+
+@torch.no_grad()
+def test_padded_latent_steps_serve_object_after_object() -> None:
+    flow, plain = small_latent_flow(16), small_latent_flow(16)
+    recorder = GraphRecorder("cpu")
+    accelerate_latent_flow(flow, Switches(graphs=True), recorder)
+    for seed, counts in enumerate([(300,), (40,), (200,), (100, 260), (260, 100)]):
+        grid = VoxelGrid(random_voxels(*counts, seed=seed))
+        noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
+        actual, expected = (
+            sample(LatentField(f, grid, [cond], SETTINGS), noise, SETTINGS) for f in (flow, plain)
+        )
+        assert error(actual, expected) < TOLERANCE
+    assert recorder.num_recordings == 2  # one object or two: all have one padded size
+
+
+@torch.no_grad()
+def test_objects_too_large_for_recorded_steps_take_the_plain_ones() -> None:
+    flow, recorder = small_latent_flow(16), GraphRecorder("cpu")
+    accelerate_latent_flow(flow, Switches(graphs=True, recorded_voxels=1), recorder)
+    grid = VoxelGrid(random_voxels(2500, box=(24, 24, 24)))
+    noise, cond = torch.randn(2500, 4), torch.randn(1, 5, 16)
+    expected = sample(LatentField(small_latent_flow(16), grid, [cond], SETTINGS), noise, SETTINGS)
+    assert torch.equal(sample(LatentField(flow, grid, [cond], SETTINGS), noise, SETTINGS), expected)
+    assert recorder.num_recordings == 0
+
+
+def attend_by_offsets(block: PlainBlock, x: Tensor, offsets: Tensor, longest: int) -> Tensor:
+    """`windowed_block` with attention window by window, for a CPU; rows past the last window stay."""
+    out = x.clone()
+    for first, end in pairwise(offsets.tolist()):
+        if end > first:
+            assert end - first <= longest
+            out[first:end] = block(x[first:end], uniform_segments(1, end - first, x.device))
+    return out
+
+
+@pytest.mark.parametrize("counts", [(150,), (150, 40), (20, 170)])
+@torch.no_grad()
+def test_a_decoder_on_padded_rows_gives_the_same_splats(counts: tuple[int, ...]) -> None:
+    decoder = small_gaussian_decoder()
+    x = SparseTensor.of(random_voxels(*counts), torch.randn(sum(counts), 4))
+    expected = decoder(x)
+    decoder.recorded = graphed_decoder(decoder, GraphRecorder("cpu"), attend_by_offsets)
+    assert error(decoder(x), expected) < TOLERANCE
+
+
+def test_padded_sizes_hold_what_they_are_asked_for() -> None:
+    for tokens in (1, 511, 512, 513, 8192):
+        for voxels in (tokens, 4 * tokens, 6 * tokens, 8 * tokens):
+            size = padded_size(tokens, voxels)
+            assert size is not None
+            assert size.tokens >= tokens
+            assert size.voxels >= voxels
+    assert padded_size(8193, 20000) is None
 
 
 @torch.no_grad()

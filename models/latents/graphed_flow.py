@@ -1,0 +1,115 @@
+"""A latent flow's velocities by recorded kernels, on padded grids.
+
+The formula is `LatentFlow.velocity`'s, on tensors alone; the numbers differ by rounding.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.graphs import GraphRecorder
+from models.latents.fast_residual import TensorResidual
+from models.latents.flow import LatentFlow
+from models.latents.padding import MAX_VOXELS, FlowTables, PaddedGrid
+from models.latents.residual import Resampling
+from models.layers import FINAL_EPS, Context, layer_norm
+from models.layers.dense_block import DenseBlock
+
+GROUP = "latent_flow"
+
+
+class GraphedLatentFlow:
+    """Runs a flow's steps through a recorder."""
+
+    def __init__(
+        self,
+        flow: LatentFlow,
+        recorder: GraphRecorder,
+        block: DenseBlock,
+        residual: TensorResidual,
+        max_voxels: int = MAX_VOXELS,
+    ) -> None:
+        """Takes the flow, where its kernels are recorded, and its parts as functions of tensors.
+
+        Raises:
+            ValueError: The flow has not exactly one level of downsampling.
+        """
+        if len(flow.config.io_block_channels) != 1:
+            raise ValueError("recorded latent flows have one level of downsampling")
+        self._flow = flow
+        self._recorder = recorder
+        self._block = block
+        self._residual = residual
+        self.max_voxels = max_voxels
+        with torch.no_grad():
+            self._unconditional = [block.cross_attn.unconditional() for block in flow.blocks]
+
+    def velocity(
+        self,
+        padded: PaddedGrid,
+        x: Float[Tensor, "voxels channels"],
+        modulations: Sequence[Float[Tensor, "1 modulation"]],
+        contexts: Sequence[Context],
+        *,
+        guided: bool,
+    ) -> tuple[Float[Tensor, "voxels channels"], ...]:
+        """The conditional velocity, and the unconditional one if `guided`."""
+        tables = padded.flow_tables.twice if guided else padded.flow_tables
+        inputs = [
+            padded.padded(x),
+            padded.grid.memo(
+                "token positions", lambda: padded.token_positions(self._flow.config.model_channels)
+            ),
+            *tables.tensors(),
+            *modulations,
+            *(context.keys for context in contexts),
+            *(context.values for context in contexts),
+        ]
+        (out,) = self._recorder.run(GROUP, guided, self._guided if guided else self._plain, inputs)
+        return tuple(part.index_select(0, padded.rows) for part in out.chunk(2 if guided else 1))
+
+    def _guided(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        return self._step(torch.cat([x, x]), torch.cat([positions, positions]), others)
+
+    def _plain(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        return self._step(x, positions, others)
+
+    def _step(self, x: Tensor, positions: Tensor, others: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        flow, rest = self._flow, iter(others)
+        tables = FlowTables.of(list(islice(rest, FlowTables.count())))
+        num_blocks = len(flow.blocks)
+        steps = iter(list(islice(rest, len(flow.input_blocks) + num_blocks + len(flow.out_blocks))))
+        keys, values = (list(islice(rest, num_blocks)) for _ in range(2))
+        h = flow.input_layer(x).to(flow.torso_dtype)
+        skips = []
+        for block in flow.input_blocks:
+            if block.resampling is Resampling.DOWN:
+                h = _downsampled(h, tables)
+            near = tables.coarse_neighbours if block.resampling is Resampling.DOWN else tables.neighbours
+            h = self._residual(block, h, next(steps), near, near, None)
+            skips.append(h)
+        h = h + positions.to(h.dtype)
+        groups = h.unflatten(0, (len(tables.lengths), -1))
+        for i, torso in enumerate(flow.blocks):
+            constant = self._unconditional[i]
+            groups = self._block(torso, groups, next(steps), keys[i], values[i], constant, tables.lengths)
+        h = groups.flatten(0, 1)
+        for block in flow.out_blocks:
+            skip = skips.pop()
+            if flow.config.use_skip_connection:
+                h = torch.cat([h, skip], dim=1)
+            up = block.resampling is Resampling.UP
+            first = tables.parents_of_neighbours if up else tables.neighbours
+            parent = tables.parent if up else None
+            h = self._residual(block, h, next(steps), tables.neighbours, first, parent)
+        return (flow.out_layer(layer_norm(h, FINAL_EPS).float()),)
+
+
+def _downsampled(feats: Tensor, tables: FlowTables) -> Tensor:
+    """`models.sparse.downsample` by the tables."""
+    padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
+    total = padded.index_select(0, tables.children.flatten()).view(len(tables.children), 8, -1).sum(dim=1)
+    return total / tables.divisor.to(total.dtype)

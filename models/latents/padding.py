@@ -1,0 +1,186 @@
+"""A batch of objects, each padded to one of a few sizes, so that recorded kernels fit many objects.
+
+Rows of padding compute nonsense that nobody reads: no voxel has them as neighbours, attention masks them, and
+they are dropped at the end. Object b owns the rows [b V, (b + 1) V) of its grid and [b T, (b + 1) T) of the
+grid of half resolution (tokens).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from models.layers.embeddings import voxel_position_embedding
+from models.sparse import VoxelGrid
+
+TOKEN_STEP = 512
+USUAL_VOXELS_PER_TOKEN = 5  # surfaces have about 4
+MOST_VOXELS_PER_TOKEN = 8
+MAX_VOXELS = 40_960  # of a surface; larger ones keep an H100 busy without recorded kernels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaddedSize:
+    """Rows of every object of a batch."""
+
+    tokens: int
+    voxels: int
+
+
+def padded_size(tokens: int, voxels: int, max_voxels: int = MAX_VOXELS) -> PaddedSize | None:
+    """The smallest size that holds so many tokens and voxels.
+
+    None if that is more tokens than a surface of `max_voxels` has, rounded up to a whole size.
+    """
+    rows, most = _whole_steps(tokens), _whole_steps(-(-max_voxels // USUAL_VOXELS_PER_TOKEN))
+    if rows > most:
+        return None
+    few = voxels <= USUAL_VOXELS_PER_TOKEN * rows
+    return PaddedSize(tokens=rows, voxels=rows * (USUAL_VOXELS_PER_TOKEN if few else MOST_VOXELS_PER_TOKEN))
+
+
+def _whole_steps(tokens: int) -> int:
+    return -(-tokens // TOKEN_STEP) * TOKEN_STEP
+
+
+def usual_sizes(max_voxels: int) -> list[PaddedSize]:
+    """The sizes of surfaces of up to so many voxels, smallest first."""
+    sizes, tokens = list[PaddedSize](), TOKEN_STEP
+    while size := padded_size(tokens, USUAL_VOXELS_PER_TOKEN * tokens, max_voxels):
+        sizes.append(size)
+        if size.voxels >= max_voxels:
+            break
+        tokens = size.tokens + 1
+    return sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowTables:
+    """What a latent flow with one level of downsampling reads of a padded grid.
+
+    A row past the end stands for an absent voxel.
+
+    Attributes:
+        neighbours: Of the voxels.
+        coarse_neighbours: Of the tokens.
+        parents_of_neighbours: Tokens of the voxels' neighbours.
+        parent: Token of each voxel; any for padding.
+        children: Voxels of each token.
+        divisor: One more than each token has children.
+        lengths: Tokens of each object.
+    """
+
+    neighbours: Int[Tensor, "voxels 27"]
+    coarse_neighbours: Int[Tensor, "tokens 27"]
+    parents_of_neighbours: Int[Tensor, "voxels 27"]
+    parent: Int[Tensor, " voxels"]
+    children: Int[Tensor, "tokens 8"]
+    divisor: Float[Tensor, "tokens 1"]
+    lengths: Int[Tensor, " objects"]
+
+    @classmethod
+    def count(cls) -> int:
+        """How many there are."""
+        return len(fields(cls))
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor]) -> "FlowTables":
+        """From what `tensors` gives."""
+        return cls(**{field.name: tensor for field, tensor in zip(fields(cls), tensors, strict=True)})
+
+    def tensors(self) -> list[Tensor]:
+        """All of them, in the order of the fields."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    @cached_property
+    def twice(self) -> "FlowTables":
+        """Of the same batch following itself."""
+        num_voxels, num_tokens = len(self.parent), len(self.divisor)
+        return replace(
+            self,
+            neighbours=_twice(self.neighbours, num_voxels),
+            coarse_neighbours=_twice(self.coarse_neighbours, num_tokens),
+            parents_of_neighbours=_twice(self.parents_of_neighbours, num_tokens),
+            parent=torch.cat([self.parent, self.parent + num_tokens]),
+            children=_twice(self.children, num_voxels),
+            divisor=self.divisor.repeat(2, 1),
+            lengths=self.lengths.repeat(2),
+        )
+
+
+def _twice(rows: Int[Tensor, "n k"], past_end: int) -> Int[Tensor, "2*n k"]:
+    absent = rows == past_end
+    return torch.cat([rows.masked_fill(absent, 2 * past_end), rows + past_end])
+
+
+class PaddedGrid:
+    """Where the rows of a grid lie in its padded form."""
+
+    def __init__(self, grid: VoxelGrid, size: PaddedSize) -> None:
+        self.grid = grid
+        self.size = size
+        self.num_rows = grid.batch_size * size.voxels
+        self.rows = _places(grid, size.voxels)
+
+    def padded(self, feats: Shaped[Tensor, "voxels channels"]) -> Shaped[Tensor, "rows channels"]:
+        """Features in padded form, zeros for padding."""
+        return feats.new_zeros(self.num_rows, feats.shape[1]).index_copy_(0, self.rows, feats)
+
+    @cached_property
+    def flow_tables(self) -> FlowTables:
+        """For a latent flow."""
+        down, rows, num_rows = self.grid.downsampled, self.rows, self.num_rows
+        num_tokens = self.grid.batch_size * self.size.tokens
+        tokens = _places(down.coarse, self.size.tokens)
+        to_row, to_token = _with_end(rows, num_rows), _with_end(tokens, num_tokens)
+        to_parent = _with_end(tokens[down.parent], num_tokens)
+        ones = torch.ones(num_tokens, 1, device=rows.device)
+        return FlowTables(
+            neighbours=_spread(to_row[self.grid.neighbours], rows, num_rows, num_rows),
+            coarse_neighbours=_spread(to_token[down.coarse.neighbours], tokens, num_tokens, num_tokens),
+            parents_of_neighbours=_spread(to_parent[self.grid.neighbours], rows, num_tokens, num_rows),
+            parent=rows.new_zeros(num_rows).index_copy_(0, rows, tokens[down.parent]),
+            children=_spread(to_row[down.children], tokens, num_rows, num_tokens),
+            divisor=ones.index_add_(0, tokens, down.num_children[:, None].float()),
+            lengths=torch.bincount(down.coarse.coords[:, 0], minlength=self.grid.batch_size),
+        )
+
+    def token_positions(self, channels: int) -> Float[Tensor, "tokens channels"]:
+        """Position embeddings of the tokens."""
+        coarse = self.grid.downsampled.coarse
+        positions = voxel_position_embedding(coarse, channels)
+        rows = _places(coarse, self.size.tokens)
+        return positions.new_zeros(self.grid.batch_size * self.size.tokens, channels).index_copy_(
+            0, rows, positions
+        )
+
+
+def _places(grid: VoxelGrid, rows_each: int) -> Int[Tensor, " voxels"]:
+    """Padded row of each voxel."""
+    batch = grid.coords[:, 0].long()
+    counts = torch.bincount(batch, minlength=grid.batch_size)
+    first = torch.arange(grid.batch_size, device=grid.device) * rows_each - (counts.cumsum(0) - counts)
+    return torch.arange(len(grid), device=grid.device) + first[batch]
+
+
+def _with_end(places: Tensor, past_end: int) -> Tensor:
+    """Places of rows, the row past the end included."""
+    return torch.cat([places, places.new_full((1,), past_end)])
+
+
+def _spread(table: Tensor, places: Tensor, absent: int, num_rows: int) -> Tensor:
+    """Rows of a table at their places among `num_rows`, the others full of `absent`."""
+    return table.new_full((num_rows, table.shape[1]), absent).index_copy_(0, places, table)
+
+
+def pad(grid: VoxelGrid, max_voxels: int = MAX_VOXELS) -> PaddedGrid | None:
+    """The padded form of a grid, built once per grid; None if an object is too large."""
+
+    def build() -> PaddedGrid | None:
+        size = padded_size(max(grid.downsampled.coarse.counts), max(grid.counts), max_voxels)
+        return None if size is None else PaddedGrid(grid, size)
+
+    return grid.memo(("padded", max_voxels), build)
