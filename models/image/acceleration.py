@@ -1,7 +1,9 @@
 """Fast paths of a FLUX pipeline, each a switch; off, the pipeline runs as it was loaded.
 
 blocks         the transformer's repeated blocks compiled, one compilation for all of a kind (rounding)
+norms          the autoencoder's group norms in pieces; torch's own use a fraction of a large card (rounding)
 channels_last  the autoencoder's convolutions on channels-last memory (rounding)
+graphs         text encoders, transformer and autoencoder recorded as CUDA graphs (exact)
 prompts        the states of the last prompts are kept, so that a second attempt skips T5 (exact)
 """
 
@@ -13,6 +15,10 @@ from typing import Any
 import torch
 from diffusers import FluxPipeline
 from torch import Tensor
+
+from models.graphs import GraphRecorder
+from models.image.norms import split_norms
+from models.image.recording import record_pipeline
 
 KEPT_PROMPTS = 32
 
@@ -29,15 +35,17 @@ class ImageSwitches:
     """
 
     blocks: bool = False
+    norms: bool = False
+    graphs: bool = False
     channels_last: bool = False
     prompts: int = 0
     compiler: str = "inductor"
 
     @classmethod
     def for_device(cls, device: torch.device) -> "ImageSwitches":
-        """Everything on a card, nothing on a CPU."""
+        """Everything that pays: all but channels-last memory on a card, nothing on a CPU."""
         on = device.type == "cuda"
-        return cls(blocks=on, channels_last=on, prompts=KEPT_PROMPTS if on else 0)
+        return cls(blocks=on, norms=on, graphs=on, prompts=KEPT_PROMPTS if on else 0)
 
     def names(self) -> list[str]:
         """The switches that are on, for logs."""
@@ -46,12 +54,18 @@ class ImageSwitches:
         ]
 
 
-def accelerate_pipeline(pipeline: FluxPipeline, switches: ImageSwitches) -> None:
-    """Sets a loaded pipeline as the switches say; call it once."""
+def accelerate_pipeline(
+    pipeline: FluxPipeline, switches: ImageSwitches, recorder: GraphRecorder | None = None
+) -> None:
+    """Sets a loaded pipeline as the switches say; call it once. `recorder` holds the graphs."""
     if switches.blocks:
         pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
+    if switches.norms:
+        split_norms(pipeline.vae.decoder)
     if switches.channels_last:
         pipeline.vae.to(memory_format=torch.channels_last)
+    if switches.graphs:
+        record_pipeline(pipeline, recorder or GraphRecorder(pipeline.device))
     if switches.prompts:
         pipeline.encode_prompt = PromptCache(pipeline.encode_prompt, switches.prompts)
 

@@ -19,10 +19,12 @@ import torch
 from diffusers import FluxPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import UInt8
+from torch import Tensor
 from transformers import CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
+from models.graphs import GraphRecorder
 from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.image.flux_parts import (
     load_clip_text,
@@ -44,9 +46,11 @@ Image = UInt8[np.ndarray, "height width 3"]
 class TextToImage:
     """A loaded pipeline; make one with `load`."""
 
-    def __init__(self, pipeline: FluxPipeline) -> None:
+    def __init__(self, pipeline: FluxPipeline, *, one_by_one: bool = False) -> None:
+        """Takes the pipeline; `one_by_one` draws the images of a batch one after the other."""
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline = pipeline
+        self.one_by_one = one_by_one
 
     @classmethod
     def load(
@@ -60,6 +64,7 @@ class TextToImage:
         vae_slicing: bool = False,
         backend: str = FLUX1,
         switches: ImageSwitches | None = None,
+        recorder: GraphRecorder | None = None,
     ) -> "TextToImage":
         """Loads a folder in its published layout; nothing is fetched from anywhere.
 
@@ -71,8 +76,9 @@ class TextToImage:
             text_encoder_quantization: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
             backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.
-            switches: Fast paths; by default none. Their first calls compile. The other backend's prompts are
-                not kept: its states have another form.
+            switches: Fast paths; by default none. Their first calls compile and record. The other backend's
+                networks are not recorded and its prompts are not kept: they have other forms.
+            recorder: Holds recorded kernels; by default one of its own.
 
         Raises:
             ValueError: For fp16, or an unknown scheme.
@@ -97,8 +103,10 @@ class TextToImage:
         if vae_slicing:
             pipeline.vae.enable_slicing()
         switches = switches or ImageSwitches()
-        accelerate_pipeline(pipeline, replace(switches, prompts=0) if backend == KLEIN else switches)
-        return cls(pipeline)
+        if backend == KLEIN:
+            switches = replace(switches, prompts=0, graphs=False)
+        accelerate_pipeline(pipeline, switches, recorder)
+        return cls(pipeline, one_by_one=switches.graphs)
 
     def generate(
         self,
@@ -110,7 +118,7 @@ class TextToImage:
         guidance: float = 0.0,
         max_sequence_length: int = 256,
     ) -> list[Image]:
-        """One image per prompt, made in one batch.
+        """One image per prompt, made in one batch; recorded kernels draw one after the other.
 
         Args:
             prompts: What to draw.
@@ -129,9 +137,25 @@ class TextToImage:
             raise ValueError(f"steps must be at least 1, not {steps}")
         if resolution < SIDE_MULTIPLE or resolution % SIDE_MULTIPLE:
             raise ValueError(f"resolution must be a multiple of {SIDE_MULTIPLE}, not {resolution}")
-        if not prompts:
-            return []
-        images = self._pipeline(
+        size = 1 if self.one_by_one else max(1, len(prompts))
+        return [
+            image
+            for i in range(0, len(prompts), size)
+            for image in self._draw(
+                prompts[i : i + size], seeds[i : i + size], steps, resolution, guidance, max_sequence_length
+            )
+        ]
+
+    def _draw(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        steps: int,
+        resolution: int,
+        guidance: float,
+        max_sequence_length: int,
+    ) -> list[Image]:
+        images: Tensor = self._pipeline(
             prompt=list(prompts),
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             num_inference_steps=steps,
@@ -139,9 +163,10 @@ class TextToImage:
             width=resolution,
             guidance_scale=guidance,
             max_sequence_length=max_sequence_length,
-            output_type="np",
+            output_type="pt",
         ).images
-        return list((images * 255).round().astype(np.uint8))
+        pixels = images.permute(0, 2, 3, 1).float() * 255
+        return list(pixels.round().to(torch.uint8).cpu().numpy())
 
 
 def _load_flux1(
