@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
+from models.graphs import GraphRecorder
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
 
@@ -44,8 +45,16 @@ class Scorer:
     """An open_clip model with an aesthetics head on its image embedding; make one with `load`."""
 
     def __init__(
-        self, model: open_clip.CLIP, tokenizer: Tokenizer, head: AestheticsHead, *, device: torch.device
+        self,
+        model: open_clip.CLIP,
+        tokenizer: Tokenizer,
+        head: AestheticsHead,
+        *,
+        device: torch.device,
+        recorder: GraphRecorder | None = None,
     ) -> None:
+        """Takes the model and its parts, and what records its kernels if they are to be replayed."""
+        self._recorder = recorder
         self._model = model
         self._tokenizer = tokenizer
         self._head = head
@@ -58,7 +67,12 @@ class Scorer:
 
     @classmethod
     def load(
-        cls, folder: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+        cls,
+        folder: Path,
+        *,
+        device: torch.device | str,
+        dtype: torch.dtype = torch.float32,
+        recorder: GraphRecorder | None = None,
     ) -> "Scorer":
         """Loads `clip/` (an open_clip model folder) and the aesthetics head beside it; nothing is fetched.
 
@@ -68,13 +82,14 @@ class Scorer:
                 config names a tokenizer, and one head (.safetensors or a published .pth).
             device: Where the model runs.
             dtype: Precision of the model; the scores are computed in fp32.
+            recorder: With it, the towers' kernels are recorded and replayed.
 
         Raises:
             WeightsError: Something is missing, damaged, or does not fit together.
         """
         clip = folder / "clip"
         if random := random_weights_of(clip):
-            return _random_scorer(clip, random, device=torch.device(device), dtype=dtype)
+            return _random_scorer(clip, random, device=torch.device(device), dtype=dtype, recorder=recorder)
         check_clip_folder(clip)
         head = AestheticsHead.load(find_head(folder), device=device)
         source = f"local-dir:{clip.resolve()}"
@@ -90,7 +105,8 @@ class Scorer:
             raise WeightsError(
                 f"the head rates {head.embedding_size} numbers, the model gives {embedding_size}"
             )
-        return cls(model.eval().requires_grad_(False), tokenizer, head, device=torch.device(device))
+        model = model.eval().requires_grad_(False)
+        return cls(model, tokenizer, head, device=torch.device(device), recorder=recorder)
 
     @torch.inference_mode()
     def score(
@@ -111,22 +127,33 @@ class Scorer:
             raise ValueError("an object without views")
         if not prompts:
             return []
+        if self._recorder is not None and len(prompts) > 1:  # one by one: only one size has to be recorded
+            return [self.score([prompt], [some])[0] for prompt, some in zip(prompts, views, strict=True)]
         words = self.embed_texts(prompts)
         pictures = self.embed_views(torch.cat([self.prepare(some) for some in views]))
         counts = [len(some) for some in views]
-        return [
-            Scores(alignment=float((some @ word).mean()), aesthetics=float(self._head.rate(some).mean()))
-            for some, word in zip(pictures.split(counts), words, strict=True)
-        ]
+        numbers = torch.stack(
+            [
+                torch.stack([(some @ word).mean(), self._head.rate(some).mean()])
+                for some, word in zip(pictures.split(counts), words, strict=True)
+            ]
+        ).tolist()  # once for all: every number fetched alone would wait for the card
+        return [Scores(alignment=alignment, aesthetics=aesthetics) for alignment, aesthetics in numbers]
 
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
         """Unit-norm embeddings."""
         tokens = self._tokenizer(list(texts)).to(self._device)
-        return normalize(self._model.encode_text(tokens).float(), dim=-1)
+        return normalize(self._run("clip_texts", self._model.encode_text, tokens).float(), dim=-1)
 
     def embed_views(self, pictures: Float[Tensor, "views 3 height width"]) -> Float[Tensor, "views embed"]:
         """Unit-norm embeddings of prepared views."""
-        return normalize(self._model.encode_image(pictures.to(self._dtype)).float(), dim=-1)
+        embedded = self._run("clip_views", self._model.encode_image, pictures.to(self._dtype))
+        return normalize(embedded.float(), dim=-1)
+
+    def _run(self, group: str, tower: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        if self._recorder is None:
+            return tower(x)
+        return self._recorder.run(group, "embed", lambda buffer: (tower(buffer),), [x])[0]
 
     def prepare(self, views: Shaped[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 size size"]:
         """Resized as the model wants it (bicubic, antialiased) and normalised."""
@@ -137,7 +164,14 @@ class Scorer:
         return (resized - self._mean) / self._std
 
 
-def _random_scorer(clip: Path, weights: RandomWeights, *, device: torch.device, dtype: torch.dtype) -> Scorer:
+def _random_scorer(
+    clip: Path,
+    weights: RandomWeights,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    recorder: GraphRecorder | None,
+) -> Scorer:
     """A scorer of the architecture in `clip`, for benchmarks; its tokenizer comes with open_clip."""
     config = json.loads((clip / CONFIG).read_text(encoding="utf-8"))
     build = partial(open_clip.CLIP, **config["model_cfg"], output_dict=False)
@@ -147,7 +181,7 @@ def _random_scorer(clip: Path, weights: RandomWeights, *, device: torch.device, 
     generator = torch.Generator(device).manual_seed(weights.seed)
     weight = torch.randn(1, config["model_cfg"]["embed_dim"], device=device, generator=generator)
     head = AestheticsHead(weight, torch.full((1,), 5.0, device=device))
-    return Scorer(model, open_clip.SimpleTokenizer(), head, device=device)
+    return Scorer(model, open_clip.SimpleTokenizer(), head, device=device, recorder=recorder)
 
 
 def check_clip_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.errors import EmptyMatteError, WeightsError
+from models.graphs import GraphRecorder
 from models.matte import Isnet, IsnetConfig, MatteCutter
 from models.matte.networks.isnet import IsnetNetwork
 
@@ -48,6 +49,17 @@ def test_every_side_trains_every_parameter() -> None:
     )
     torch.autograd.backward(loss)
     assert all(p.grad is not None for p in isnet.parameters())
+
+
+def test_replayed_networks_give_the_same_mattes_one_by_one() -> None:
+    images = [np.full((size, 48, 3), 255, np.uint8) for size in (40, 56, 40)]
+    network = IsnetNetwork(CentreMatte(SMALL))
+    plain = MatteCutter(network).cut_out(images)
+    replayed = MatteCutter(network, GraphRecorder("cpu")).cut_out(images)
+    for actual, expected in zip(replayed, plain, strict=True):
+        assert isinstance(actual, np.ndarray)
+        assert isinstance(expected, np.ndarray)
+        assert np.array_equal(actual, expected)
 
 
 def test_images_of_any_size_get_their_own_alpha_and_empty_ones_an_error() -> None:

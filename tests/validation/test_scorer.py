@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from models.errors import WeightsError
+from models.graphs import GraphRecorder
 from validation.scorer import Scorer
 
 
@@ -40,6 +41,16 @@ def test_batch_mates_never_change_scores(scorer: Scorer) -> None:
     batch = scorer.score(["42", "green tree", "chair"], [views(2, 3, 64), views(1), views(3, 1)])[1]
     assert batch.alignment == pytest.approx(alone.alignment, abs=1e-5)
     assert batch.aesthetics == pytest.approx(alone.aesthetics, abs=1e-4)
+
+
+def test_replayed_towers_give_the_same_scores(judge_folder: Path, scorer: Scorer) -> None:
+    replayed = Scorer.load(judge_folder, device="cpu", recorder=GraphRecorder("cpu"))
+    prompts, pictures = ["a mug", "a red chair"], [views(1), views(2)]
+    for actual, expected in zip(
+        replayed.score(prompts, pictures), scorer.score(prompts, pictures), strict=True
+    ):
+        assert abs(actual.alignment - expected.alignment) < 1e-5
+        assert abs(actual.aesthetics - expected.aesthetics) < 1e-4
 
 
 def test_floating_views_score_as_their_bytes_do(scorer: Scorer) -> None:
