@@ -5,6 +5,8 @@ Little endian float32, 68 bytes a splat: x y z, nx ny nz (zero), f_dc_0..2, opac
 f_dc = (color - 0.5) / SH_C0.
 """
 
+from mmap import mmap
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -26,7 +28,16 @@ _OPTIONAL = {"nx", "ny", "nz"}
 
 
 def write_ply(gaussians: Gaussians) -> bytes:
-    """The splats as a PLY file's bytes, made on the splats' device and copied to the host once.
+    """The splats as a PLY file's bytes.
+
+    Raises:
+        ValueError: As `ply_parts`.
+    """
+    return b"".join(ply_parts(gaussians))
+
+
+def ply_parts(gaussians: Gaussians) -> tuple[bytes, memoryview]:
+    """A PLY file's header and rows, made on the splats' device and copied to the host once.
 
     Raises:
         ValueError: For more splats than consumers accept, or a value that is not finite.
@@ -40,7 +51,7 @@ def write_ply(gaussians: Gaussians) -> bytes:
     lines += [f"property float {name}" for name in PROPERTIES]
     header = "\n".join([*lines, "end_header", ""]).encode("ascii")
     table = _on_host(rows).numpy().astype("<f4", copy=False)
-    return b"".join([header, table.data])
+    return header, table.reshape(-1).view(np.uint8).data
 
 
 def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:
@@ -57,10 +68,10 @@ def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:
     return torch.cat(columns, dim=1).detach()
 
 
-def read_ply(data: bytes, *, device: torch.device | str = "cpu") -> Gaussians:
+def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gaussians:
     """The splats of a binary little-endian PLY with float properties, found by name, on `device`.
 
-    Normals may be missing and further properties (f_rest) are ignored.
+    A mapped file is copied once. Normals may be missing and further properties (f_rest) are ignored.
 
     Raises:
         PlyFormatError: For anything else.
@@ -74,6 +85,7 @@ def read_ply(data: bytes, *, device: torch.device | str = "cpu") -> Gaussians:
         raise PlyFormatError(f"{num_splats} splats need {expected} bytes, found {len(data) - offset}")
     values = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names))
     table = _on_device(values, torch.device(device))
+    del values  # a mapped file can be closed only when nothing looks at it
 
     def columns(*wanted: str) -> Tensor:
         return table[:, [names.index(name) for name in wanted]]
@@ -88,10 +100,10 @@ def read_ply(data: bytes, *, device: torch.device | str = "cpu") -> Gaussians:
     )
 
 
-def _read_header(data: bytes) -> tuple[list[str], int, int]:
+def _read_header(data: bytes | mmap) -> tuple[list[str], int, int]:
     """Property names, number of splats, and where the splats start."""
     end = data.find(b"end_header\n", 0, _MAX_HEADER_BYTES)
-    if not data.startswith(b"ply\n") or end < 0:
+    if data[:4] != b"ply\n" or end < 0:
         raise PlyFormatError("not a PLY file: no header from 'ply' to 'end_header'")
     lines = [line.split() for line in data[:end].decode("ascii", "replace").splitlines()[1:]]
     lines = [words for words in lines if words and words[0] not in ("comment", "obj_info")]
@@ -117,5 +129,8 @@ def _on_host(rows: Tensor) -> Tensor:
 def _on_device(values: NDArray[np.float32], device: torch.device) -> Float[Tensor, "splats properties"]:
     """A copy of the file's table."""
     staged = torch.empty(values.shape, pin_memory=device.type == "cuda")
-    staged.numpy()[:] = values
+    if values.flags.writeable:  # torch copies with all its threads, but warns of memory it must not write
+        staged.copy_(torch.from_numpy(values))
+    else:
+        staged.numpy()[:] = values
     return staged.to(device)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.errors import HttpError
 from gateway.pipeline import Pipeline
 from gateway.stages import Stopwatch
+from gateway.streaming import OpenFileResponse
 
 MEDIA_TYPES = {
     "ply": "application/octet-stream",
@@ -40,6 +41,8 @@ class Products:
 
     async def respond(self, formats: Sequence[str], ply: Path, watch: Stopwatch) -> Response:
         """One file as it is; several in a ZIP as object.FORMAT."""
+        if list(formats) == ["ply"]:
+            return OpenFileResponse(ply, media_type=MEDIA_TYPES["ply"])
         headers: dict[str, str] = {}
         files = [await self._file(name, ply, watch, headers) for name in formats]
         if len(files) == 1:

@@ -1,5 +1,7 @@
 """Reading a handed-over PLY for rendering."""
 
+import mmap
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +27,12 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
     from models.gaussians.frames import rotate_frame
 
     try:
-        data = Path(ply).read_bytes()
+        file = Path(ply).open("rb")  # noqa: SIM115 (closed below)
     except FileNotFoundError as error:
         raise AbandonedError("the request was given up") from error
-    return rotate_frame(read_ply(data, device=device), source=frame, target="validator")
+    with file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise AbandonedError("the reserved file is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:
+            splats = read_ply(data, device=device)
+    return rotate_frame(splats, source=frame, target="validator")

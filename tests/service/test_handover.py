@@ -31,7 +31,7 @@ def test_a_reservation_that_was_given_up_is_not_filled(tmp_path: Path) -> None:
 
 
 def test_files_of_dead_services_are_removed_at_start_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    dead, living = (tmp_path / f"{PREFIX}-{os.getuid()}-{name}" for name in ("1", "2"))
+    dead, living = (tmp_path / f"{PREFIX}-{os.getuid()}-{name}" for name in ("dead", "living"))
     for folder in (dead, living):
         folder.mkdir()
         (folder / "stale.ply").touch()
