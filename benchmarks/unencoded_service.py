@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -13,13 +14,20 @@ from numpy.typing import NDArray
 PLACEHOLDER = b"not encoded: %d frames"
 
 
-def count_frames(frames: Iterable[NDArray[np.uint8]], *, fps: int) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mp4Settings:
+    """Takes the place of the encoder's settings."""
+
+    num_threads: int = 1
+
+
+def count_frames(frames: Iterable[NDArray[np.uint8]], *, fps: int, settings: Mp4Settings) -> bytes:
     """Takes the place of the encoder."""
     return PLACEHOLDER % sum(1 for _ in frames)
 
 
 encoder = ModuleType("export.mp4")
-vars(encoder)["encode_mp4"] = count_frames
+vars(encoder).update(encode_mp4=count_frames, Mp4Settings=Mp4Settings)
 sys.modules["export.mp4"] = encoder
 
 from service import Miner  # noqa: E402

@@ -5,6 +5,7 @@ and encoding runs beside whatever makes the frames. Colours are BT.709, limited 
 """
 
 import contextlib
+import fcntl
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from models.errors import MinerError
 Frame = UInt8[np.ndarray, "height width 3"]
 
 MIN_SIZE, MAX_SIZE = 64, 2160  # pixels
+PIPE_BYTES = 2**20
 _COLORS = (
     "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p,"
     "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
@@ -89,6 +91,8 @@ def encode_mp4(frames: Iterable[Frame], *, fps: int, settings: Mp4Settings | Non
 def _feed(process: subprocess.Popen[bytes], frames: Iterator[Frame], shape: tuple[int, ...]) -> bool:
     """Pipe all frames and wait for the end; False when the encoder stopped listening before it."""
     assert process.stdin is not None
+    with contextlib.suppress(OSError):  # a system may allow less
+        fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     try:
         for frame in frames:
             _check(frame, shape)

@@ -92,10 +92,14 @@ class Pipeline:
 
     async def make_glb(self, ply: Path, watch: Stopwatch) -> tuple[bytes, bool]:
         """The mesh of the object in `ply`, whose latents were kept, and whether its surface is closed."""
-        latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
-        await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
+        mesh = await self._decode_mesh(ply, watch)
         made = await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)
         return made.file, made.watertight is True
+
+    async def _decode_mesh(self, ply: Path, watch: Stopwatch) -> str:
+        latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
+        await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
+        return mesh
 
     async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
         """Compresses the object in `ply`."""
@@ -112,7 +116,7 @@ class Pipeline:
         if rejection is None:
             await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
             if self._meshes:
-                await self.make_glb(ply, watch)
+                await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
 
     async def _attempt(

@@ -5,6 +5,7 @@ frames = turntable_frames(gaussians, path, renderer)                   # streame
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,20 @@ def upstream_turntable(*, size: int = 1088) -> Cameras:
 def turntable_frames(
     gaussians: Gaussians, cameras: Cameras, renderer: SplatRenderer, *, views_at_once: int = 4
 ) -> Iterator[NDArray[np.uint8]]:
-    """Render a path on white as frames [height, width, 3], a few at a time to bound memory."""
-    for batch in cameras.batches(views_at_once):
-        yield from renderer.render(gaussians, batch).cpu().numpy()
+    """Render a path on white as frames [height, width, 3], a few at a time to bound memory.
+
+    The next few are rendered while the caller deals with the last: drawing and encoding take turns otherwise.
+    """
+
+    def drawn(batch: Cameras) -> NDArray[np.uint8]:
+        pictures: NDArray[np.uint8] = renderer.render(gaussians, batch).cpu().numpy()
+        return pictures
+
+    with ThreadPoolExecutor(1) as pool:
+        batches = iter(cameras.batches(views_at_once))
+        following = pool.submit(drawn, next(batches))
+        for batch in batches:
+            pictures = following.result()
+            following = pool.submit(drawn, batch)
+            yield from pictures
+        yield from following.result()

@@ -9,7 +9,7 @@ import bentoml
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.configuration.schema import RenderOptions
-from runners.mesh import finish_mesh
+from runners.mesh import finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
@@ -30,7 +30,7 @@ class VideoRunner(ModelProcess):
     def __init__(self) -> None:
         """Chooses the renderer and the camera's path."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
-        from export.mp4 import encode_mp4
+        from export.mp4 import Mp4Settings, encode_mp4
         from rendering.renderer import create_renderer
         from rendering.turntable import turntable_frames
 
@@ -38,6 +38,11 @@ class VideoRunner(ModelProcess):
         with self.loading("video", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
         self._frames, self._encode = turntable_frames, encode_mp4
+        self._encoding = Mp4Settings(num_threads=threads)
+        if lack_of_mesh_decoder(CONFIGURATION) is None:
+            from export.meshes.rehearsal import rehearse_finishing
+
+            rehearse_finishing(self._renderer, threads)  # while the other processes load
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[VideoJob]) -> list[VideoResult]:
@@ -67,7 +72,7 @@ class VideoRunner(ModelProcess):
         splats = self._splats(job)
         path, fps = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
-        return VideoResult(mp4=self._encode(frames, fps=fps))
+        return VideoResult(mp4=self._encode(frames, fps=fps, settings=self._encoding))
 
 
 def camera_path(options: RenderOptions, size: int) -> "tuple[Cameras, int]":
