@@ -16,7 +16,7 @@ from runners.handover import AbandonedError, fill
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, prepare_process
+from runners.process import ModelProcess, graph_recorder, prepare_process
 from runners.weights import stage_weights
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class ImageTo3DRunner(ModelProcess):
         prepare_process(CONFIGURATION, OPTIONS)
         import torch
 
-        from export.ply import write_ply
+        from export.ply import ply_parts
         from models.gaussians.cleanup import clean_up_placed
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
         settings = CONFIGURATION.image_to_3d
-        self._clean_up, self._write_ply = clean_up_placed, write_ply
+        self._clean_up, self._ply_parts = clean_up_placed, ply_parts
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
@@ -49,7 +49,9 @@ class ImageTo3DRunner(ModelProcess):
         if settings.fast_paths:
             from models.acceleration import Switches
 
-            switches = Switches.for_device(self._device)
+            switches = Switches.for_device(
+                self._device, graphs=not settings.small_model, recorded_voxels=settings.recorded_voxels
+            )
         with self.loading("image_to_3d", CONFIGURATION.device):
             self._model = ImageTo3D.load(
                 stage_weights(CONFIGURATION, "image_to_3d"),
@@ -60,12 +62,13 @@ class ImageTo3DRunner(ModelProcess):
                 small=settings.small_model,
                 max_voxels=settings.max_voxels,
                 switches=switches,
+                recorder=graph_recorder(self.device) if settings.fast_paths else None,
             )
         if switches is not None:
             from models.warm_up import warm_up
 
             first_run = partial(warm_up, self._model, structure=self._structure, latents=self._latents)
-            sizes = range(1, 2 if settings.small_model else OPTIONS.max_batch_size + 1)
+            sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)
             self.warm_up("image_to_3d", switches.names(), first_run, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))
@@ -115,7 +118,7 @@ class ImageTo3DRunner(ModelProcess):
         started = time.perf_counter()
         try:
             splats, placement = self._clean_up(made, frame=CONFIGURATION.frame)
-            fill(job.ply, self._write_ply(splats))
+            fill(job.ply, *self._ply_parts(splats))
             if job.latents and latents is not None:
                 keep_latents(job.latents, latents, placement)
         except (MinerError, AbandonedError, ValueError) as error:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import bentoml
+import numpy as np
 
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.messages import MatteJob, MatteResult
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, prepare_process
+from runners.process import ModelProcess, graph_recorder, prepare_process
 from runners.weights import stage_weights
 
 CONFIGURATION = load_configuration()
@@ -26,18 +27,28 @@ class MattingRunner(ModelProcess):
 
         from models.matte import MatteCutter
 
+        settings = CONFIGURATION.matting
+        replayed = settings.fast_paths and CONFIGURATION.device == "cuda"
+        recorder = graph_recorder("cuda") if replayed else None
         with self.loading("matting", CONFIGURATION.device):
             self._model = MatteCutter.load(
                 stage_weights(CONFIGURATION, "matting"),
                 device=torch.device(self.device),
-                dtype=getattr(torch, CONFIGURATION.matting.precision),
-                network=CONFIGURATION.matting.network,
+                dtype=getattr(torch, settings.precision),
+                network=settings.network,
+                recorder=recorder,
             )
+        if settings.fast_paths:
+            self.warm_up("matting", ["graphs"] if replayed else [], self._cut_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[MatteJob]) -> list[MatteResult]:
         """One cut-out per job."""
         return answer_batch(jobs, MatteResult, self._generate)
+
+    def _cut_grey(self, count: int) -> None:
+        side = CONFIGURATION.text_to_image.resolution
+        self._model.cut_out([np.full((side, side, 3), 128, np.uint8)] * count)
 
     def _generate(self, jobs: Sequence[MatteJob]) -> list[MatteResult | Exception]:
         mattes = self._model.cut_out([job.pixels for job in jobs])

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import bentoml
 
@@ -17,6 +18,9 @@ from runners.configuration import Configuration, RunnerOptions
 from runners.handover import gateway_is_gone, handover_root, own_folder
 from runners.memory import allocated_bytes, card_memory, drop_cache, limit_memory, prepare_allocator
 from runners.messages import Status
+
+if TYPE_CHECKING:
+    from models.graphs import GraphRecorder
 
 DRAIN_MARGIN_SECONDS = 5.0
 MAX_THREADS = {"cpu": 8, "cuda": 4}
@@ -102,6 +106,14 @@ def _forward_later(number: int, drained: threading.Event, folder: Path, limit_se
     os.kill(os.getpid(), number)
 
 
+@cache
+def graph_recorder(device: str) -> "GraphRecorder":
+    """What records kernels in this process: one memory pool serves all stages that live here."""
+    from models.graphs import GraphRecorder
+
+    return GraphRecorder(device)
+
+
 class ModelProcess:
     """Base of the runners: says which process answers and on which device."""
 
@@ -129,7 +141,7 @@ class ModelProcess:
             logger.warning("%s: fast_paths has no effect on %s", stage, self.device)
             return
         started = time.perf_counter()
-        for size in sizes:
+        for size in sorted(sizes, reverse=True):  # later ones fit into the first one's memory
             run(size)
         seconds = time.perf_counter() - started
         logger.info("%s: fast paths %s, warm after %.1f s", stage, ", ".join(fast_paths), seconds)

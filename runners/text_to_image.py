@@ -8,7 +8,7 @@ from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.messages import ImageJob, ImageResult
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, prepare_process
+from runners.process import ModelProcess, graph_recorder, prepare_process
 from runners.weights import stage_weights
 
 CONFIGURATION = load_configuration()
@@ -43,9 +43,10 @@ class TextToImageRunner(ModelProcess):
                 vae_slicing=settings.vae_slicing,
                 backend=settings.backend,
                 switches=switches,
+                recorder=graph_recorder(self.device) if settings.fast_paths else None,
             )
         if switches is not None:
-            sizes = range(1, OPTIONS.max_batch_size + 1)
+            sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)
             self.warm_up("text_to_image", switches.names(), self._draw, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))

@@ -9,13 +9,17 @@ from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.messages import JudgeJob, JudgeResult
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, prepare_process
+from runners.process import ModelProcess, graph_recorder, prepare_process
 from runners.splats import read_splats
 from runners.weights import stage_weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from models.gaussians.gaussians import Gaussians
     from validation.scorer import Scores
+
+VIEWS_AT_ONCE = 8
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.validation
@@ -42,24 +46,43 @@ class ValidationRunner(ModelProcess):
             alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
+        replayed = settings.fast_paths and CONFIGURATION.device == "cuda"
+        recorder = graph_recorder("cuda") if replayed else None
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
             self._scorer = Scorer.load(
                 stage_weights(CONFIGURATION, "validation"),
                 device=torch.device(self.device),
                 dtype=getattr(torch, settings.precision),
+                recorder=recorder,
             )
+        if settings.fast_paths:
+            self.warm_up("validation", ["graphs"] if replayed else [], self._score_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[JudgeJob]) -> list[JudgeResult]:
         """One verdict per job."""
         return answer_batch(jobs, JudgeResult, self._generate)
 
+    def _score_grey(self, count: int) -> None:
+        import torch
+
+        side = CONFIGURATION.validation.view_size
+        views = torch.full((CONFIGURATION.validation.views, side, side, 3), 0.5, device=self.device)
+        self._scorer.score(["a mug"] * count, [views] * count)
+
     def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult]:
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
-        views = [self._renderer.render(item, self._cameras) for item in splats]
+        views = [self._views(item) for item in splats]
         scores = self._scorer.score([job.prompt for job in jobs], views)
         return [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
+
+    def _views(self, splats: "Gaussians") -> "Tensor":
+        """All views, a few at a time: together they would take a GiB of a card for half a million splats."""
+        import torch
+
+        batches = self._cameras.batches(VIEWS_AT_ONCE)
+        return torch.cat([self._renderer.render(splats, batch) for batch in batches])
 
     def _verdict(self, scores: "Scores", splats: "Gaussians") -> JudgeResult:
         verdict = self._judge(scores, self._thresholds, self._measure(splats))

@@ -101,6 +101,7 @@ class MattingOptions:
 
     network: Text
     precision: Precision
+    fast_paths: bool
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -153,6 +154,7 @@ class ImageTo3DOptions:
     encoder_precision: Precision
     small_model: bool
     fast_paths: bool
+    recorded_voxels: Annotated[Whole, Field(ge=1, le=40_960)]
     max_voxels: Annotated[Whole, Field(ge=1, le=64**3)]
     weights: ImageTo3DWeights
     fast: StageOptions
@@ -175,6 +177,7 @@ class ValidationOptions:
     views: Annotated[Whole, Field(ge=1, le=32)]
     view_size: Annotated[Whole, Field(ge=64, le=1024)]
     precision: Precision
+    fast_paths: bool
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -34,8 +34,9 @@ def test_the_24gb_profile_makes_splats_mesh_and_video_in_one_process(tmp_path: P
         "MINER__IMAGE_TO_3D__FAST_PATHS": fast_paths,
         "BENTOML_DO_NOT_TRACK": "True",
     }
-    if fast_paths == "true":  # every batch size is warmed up
+    if fast_paths == "true":  # every size is warmed up
         environment |= {
+            "MINER__IMAGE_TO_3D__RECORDED_VOXELS": "2560",
             "MINER__SERVICES__TEXT_TO_IMAGE__MAX_BATCH_SIZE": "2",
             "MINER__SERVICES__TEXT_TO_IMAGE__CONCURRENCY": "4",
         }
@@ -64,6 +65,8 @@ def test_random_weights_are_named_in_every_response() -> None:
         **PUBLISHED,
         "WEIGHTS_DIR": "",
         "WEIGHTS": f"random:{RANDOM_VOXELS}",
+        "MINER__TEXT_TO_IMAGE__FAST_PATHS": "false",  # the fakes have none
+        "MINER__IMAGE_TO_3D__FAST_PATHS": "false",
     }
     target = "tests.service.fake_published_service:Miner"
     with (

@@ -19,9 +19,14 @@ def install_fast_paths() -> None:
     from models.acceleration import Switches
     from models.image.acceleration import ImageSwitches
 
-    images = ImageSwitches(blocks=True, channels_last=True, prompts=1, compiler="eager")
+    def all_on(_: object, **chosen: Any) -> Switches:
+        return replace(Switches.all_on("eager"), **chosen)
+
+    images = ImageSwitches(
+        blocks=True, norms=True, graphs=True, channels_last=True, prompts=1, compiler="eager"
+    )
     ImageSwitches.for_device = lambda _: images  # type: ignore[method-assign,assignment]
-    Switches.for_device = lambda _: Switches.all_on("eager")  # type: ignore[method-assign,assignment]
+    Switches.for_device = all_on  # type: ignore[method-assign,assignment]
 
 
 def _choose(**asked: Any) -> Choice:
