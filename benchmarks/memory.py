@@ -11,6 +11,7 @@ sampled. Prints a table of who holds what, and one line of JSON last; with --out
 
 import argparse
 import json
+import os
 import sys
 import threading
 import time
@@ -72,7 +73,13 @@ class CardSampler:
 
 def used_bytes() -> int:
     """Memory in use on the first card, by whomever."""
-    return int(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used)
+    return int(pynvml.nvmlDeviceGetMemoryInfo(_card()).used)
+
+
+def _card() -> Any:
+    """NVML's handle of the first visible card."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    return pynvml.nvmlDeviceGetHandleByIndex(int(first))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -221,7 +228,7 @@ def gib(size: int) -> float:
 
 def card_name() -> str:
     """As the driver calls it."""
-    return str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0)))
+    return str(pynvml.nvmlDeviceGetName(_card()))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:

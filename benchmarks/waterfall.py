@@ -30,6 +30,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "+ compiled flow blocks": {"blocks": True},
     "+ compiled residual blocks": {"residuals": True},
     "+ decoder in window order": {"decoder": True},
+    "+ recorded kernels": {"graphs": True},
 }
 
 
@@ -44,7 +45,7 @@ def main() -> int:
     for name, change in ROWS.items():
         switches = replace(switches, **change)
         try:
-            accelerate(lab.image_to_3d.stages, switches)
+            accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
             splats = _splats(lab)
             expected = expected or splats
             timing = measure(lambda: write_ply(clean_up(_splats(lab))), runs=10)

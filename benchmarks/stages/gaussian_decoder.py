@@ -14,7 +14,12 @@ def cases(lab: Lab) -> Iterator[Case]:
     windows = lab.grid().windows(8, 0).counts
     mean_window = sum(n * n for n in windows) / sum(windows)
     work = Work(flops=decoder_flops(lab.voxels, mean_window))
-    for name, switches in (("plain", Switches()), ("compiled", Switches(decoder=True))):
+    ways = {
+        "plain": Switches(),
+        "compiled": Switches(decoder=True),
+        "compiled, recorded": Switches(decoder=True, graphs=True),
+    }
+    for name, switches in ways.items():
         yield Case(name=f"splats, new grid, {name}", build=partial(_decode, lab, switches), work=work)
 
 

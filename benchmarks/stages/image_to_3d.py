@@ -38,7 +38,7 @@ def work(lab: Lab) -> Work:
 
 
 def _generate(lab: Lab, switches: Switches, images: int) -> Call:
-    accelerate(lab.image_to_3d.stages, switches)
+    accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
     pixels = [cutout()] * images
 
     def run() -> list[bytes]:

@@ -23,6 +23,7 @@ WAYS = {
     "compiled blocks": BLOCKS,
     "compiled": ALL,
     "compiled, cudnn": replace(ALL, attention="cudnn"),
+    "compiled, recorded": replace(ALL, graphs=True),
 }
 
 
@@ -38,7 +39,7 @@ def cases(lab: Lab) -> Iterator[Case]:
             work=Work(flops=flow_flops(tokens, guided=True)),
             error=partial(error_of_first, actual, plain),
         )
-    for name in ("plain", "compiled"):
+    for name in ("plain", "compiled", "compiled, recorded"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
@@ -49,8 +50,8 @@ def cases(lab: Lab) -> Iterator[Case]:
     for voxels in (8_000, 32_000, 64_000):
         few = len(lab.grid(voxels=voxels).downsampled.coarse)
         yield Case(
-            name=f"12 steps, compiled, {voxels} voxels",
-            build=partial(_stage, lab, ALL, 1, voxels),
+            name=f"12 steps, compiled, recorded, {voxels} voxels",
+            build=partial(_stage, lab, WAYS["compiled, recorded"], 1, voxels),
             work=stage_work(few),
             runs=3,
             profiled=False,

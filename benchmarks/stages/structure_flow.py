@@ -21,6 +21,7 @@ WAYS = {
     "compiled": Switches(blocks=True),
     "compiled, flash": Switches(blocks=True, attention="flash"),
     "compiled, cudnn": Switches(blocks=True, attention="cudnn"),
+    "compiled, recorded": Switches(blocks=True, graphs=True),
 }
 
 
@@ -35,13 +36,6 @@ def cases(lab: Lab) -> Iterator[Case]:
             work=GUIDED,
             error=partial(error_of_first, actual, plain),
         )
-    if lab.device.type == "cuda":
-        yield Case(
-            name="guided step, compiled, graph",
-            build=partial(_graphed_step, lab),
-            work=GUIDED,
-            profiled=False,
-        )
     yield from _stage_cases(lab)
 
 
@@ -52,7 +46,7 @@ def stage_work() -> Work:
 
 
 def _stage_cases(lab: Lab) -> Iterator[Case]:
-    for name in ("plain", "compiled"):
+    for name in ("plain", "compiled", "compiled, recorded"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
@@ -79,19 +73,6 @@ def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[
     if switches == Switches():
         plain.append(actual[0])
     return lambda: field.guided(x, 0, 0)
-
-
-def _graphed_step(lab: Lab) -> Call:
-    accelerate_structure_flow(lab.image_to_3d.stages.structure_flow, WAYS["compiled"])
-    field = StructureField(lab.image_to_3d.stages.structure_flow, [lab.condition()], STRUCTURE)
-    x = lab.structure_noise()
-    for _ in range(3):
-        field.guided(x, 0, 0)
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        field.guided(x, 0, 0)
-    return lambda: graph.replay()
 
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1) -> Call:
