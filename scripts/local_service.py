@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ def local_service(
 ) -> Iterator[str]:
     """Runs `bentoml serve` inside the block and gives its address once every runner is warm.
 
+    BentoML gets a home of its own: at every start it clears the metrics of all services that share one.
+
     Args:
         port: Where it listens on this machine.
         log: File that takes its output.
@@ -46,8 +49,15 @@ def local_service(
     own = {**(os.environ if environment is None else environment)}
     own["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])])
     with (
+        tempfile.TemporaryDirectory(prefix="bentoml-home-") as home,
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=ROOT, env=own, stdout=output, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={"BENTOML_HOME": home, **own},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
     ):
         try:
             url = f"http://127.0.0.1:{port}"

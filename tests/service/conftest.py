@@ -85,12 +85,15 @@ def running_server(
     cwd: Path = ROOT,
     ready_seconds: float = READY_SECONDS,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A real `bentoml serve` in processes of its own; gives its address and its main process."""
-    with tempfile.TemporaryFile() as log:
+    """A real `bentoml serve` in processes of its own; gives its address and its main process.
+
+    BentoML keeps metrics in its home, and clears them there at every start: servers side by side need two.
+    """
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
             serve_command(target, port),
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "BENTOML_HOME": home, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
