@@ -100,13 +100,12 @@ def _accelerate_dense(
 
 def accelerate_module(module: nn.Module, switches: Switches) -> None:
     """Sets one module as the switches say; most kinds have none."""
-    recorder = GraphRecorder(device_of(module)) if switches.graphs else None
     if isinstance(module, StructureFlow):
-        accelerate_structure_flow(module, switches, recorder)
+        accelerate_structure_flow(module, switches)
     elif isinstance(module, LatentFlow):
-        accelerate_latent_flow(module, switches, recorder)
+        accelerate_latent_flow(module, switches)
     elif isinstance(module, GaussianDecoder):
-        accelerate_decoder(module, switches, recorder)
+        accelerate_decoder(module, switches)
 
 
 def accelerate_structure_flow(

@@ -62,7 +62,7 @@ class ImageTo3DRunner(ModelProcess):
                 small=settings.small_model,
                 max_voxels=settings.max_voxels,
                 switches=switches,
-                recorder=graph_recorder(self.device) if settings.fast_paths else None,
+                recorder=graph_recorder(self.device, fast_paths=settings.fast_paths),
             )
         if switches is not None:
             from models.warm_up import warm_up

@@ -28,8 +28,7 @@ class MattingRunner(ModelProcess):
         from models.matte import MatteCutter
 
         settings = CONFIGURATION.matting
-        replayed = settings.fast_paths and CONFIGURATION.device == "cuda"
-        recorder = graph_recorder("cuda") if replayed else None
+        recorder = graph_recorder(CONFIGURATION.device, fast_paths=settings.fast_paths)
         with self.loading("matting", CONFIGURATION.device):
             self._model = MatteCutter.load(
                 stage_weights(CONFIGURATION, "matting"),
@@ -39,7 +38,7 @@ class MattingRunner(ModelProcess):
                 recorder=recorder,
             )
         if settings.fast_paths:
-            self.warm_up("matting", ["graphs"] if replayed else [], self._cut_grey, [1])
+            self.warm_up("matting", ["graphs"] if recorder else [], self._cut_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[MatteJob]) -> list[MatteResult]:

@@ -106,12 +106,17 @@ def _forward_later(number: int, drained: threading.Event, folder: Path, limit_se
     os.kill(os.getpid(), number)
 
 
+def graph_recorder(device: str, *, fast_paths: bool) -> "GraphRecorder | None":
+    """What records a stage's kernels in this process; None without a card or fast paths."""
+    return _card_recorder() if fast_paths and device == "cuda" else None
+
+
 @cache
-def graph_recorder(device: str) -> "GraphRecorder":
-    """What records kernels in this process: one memory pool serves all stages that live here."""
+def _card_recorder() -> "GraphRecorder":
+    """One memory pool serves all stages that live here."""
     from models.graphs import GraphRecorder
 
-    return GraphRecorder(device)
+    return GraphRecorder("cuda")
 
 
 class ModelProcess:

@@ -46,8 +46,7 @@ class ValidationRunner(ModelProcess):
             alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
-        replayed = settings.fast_paths and CONFIGURATION.device == "cuda"
-        recorder = graph_recorder("cuda") if replayed else None
+        recorder = graph_recorder(CONFIGURATION.device, fast_paths=settings.fast_paths)
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
             self._scorer = Scorer.load(
@@ -57,7 +56,7 @@ class ValidationRunner(ModelProcess):
                 recorder=recorder,
             )
         if settings.fast_paths:
-            self.warm_up("validation", ["graphs"] if replayed else [], self._score_grey, [1])
+            self.warm_up("validation", ["graphs"] if recorder else [], self._score_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[JudgeJob]) -> list[JudgeResult]:

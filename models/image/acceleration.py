@@ -2,7 +2,6 @@
 
 blocks         the transformer's repeated blocks compiled, one compilation for all of a kind (rounding)
 norms          the autoencoder's group norms in pieces; torch's own use a fraction of a large card (rounding)
-channels_last  the autoencoder's convolutions on channels-last memory (rounding)
 graphs         text encoders, transformer and autoencoder recorded as CUDA graphs (exact)
 prompts        the states of the last prompts are kept, so that a second attempt skips T5 (exact)
 """
@@ -37,13 +36,12 @@ class ImageSwitches:
     blocks: bool = False
     norms: bool = False
     graphs: bool = False
-    channels_last: bool = False
     prompts: int = 0
     compiler: str = "inductor"
 
     @classmethod
     def for_device(cls, device: torch.device) -> "ImageSwitches":
-        """Everything that pays: all but channels-last memory on a card, nothing on a CPU."""
+        """Everything on a card, nothing on a CPU."""
         on = device.type == "cuda"
         return cls(blocks=on, norms=on, graphs=on, prompts=KEPT_PROMPTS if on else 0)
 
@@ -62,8 +60,6 @@ def accelerate_pipeline(
         pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
     if switches.norms:
         split_norms(pipeline.vae.decoder)
-    if switches.channels_last:
-        pipeline.vae.to(memory_format=torch.channels_last)
     if switches.graphs:
         record_pipeline(pipeline, recorder or GraphRecorder(pipeline.device))
     if switches.prompts:

@@ -123,7 +123,13 @@ class PaddedGrid:
         self.grid = grid
         self.size = size
         self.num_rows = grid.batch_size * size.voxels
+        self.num_tokens = grid.batch_size * size.tokens
         self.rows = _places(grid, size.voxels)
+
+    @cached_property
+    def tokens(self) -> Int[Tensor, " tokens"]:
+        """Padded row of each token."""
+        return _places(self.grid.downsampled.coarse, self.size.tokens)
 
     def padded(self, feats: Shaped[Tensor, "voxels channels"]) -> Shaped[Tensor, "rows channels"]:
         """Features in padded form, zeros for padding."""
@@ -133,8 +139,7 @@ class PaddedGrid:
     def flow_tables(self) -> FlowTables:
         """For a latent flow."""
         down, rows, num_rows = self.grid.downsampled, self.rows, self.num_rows
-        num_tokens = self.grid.batch_size * self.size.tokens
-        tokens = _places(down.coarse, self.size.tokens)
+        tokens, num_tokens = self.tokens, self.num_tokens
         to_row, to_token = _with_end(rows, num_rows), _with_end(tokens, num_tokens)
         to_parent = _with_end(tokens[down.parent], num_tokens)
         ones = torch.ones(num_tokens, 1, device=rows.device)
@@ -150,12 +155,8 @@ class PaddedGrid:
 
     def token_positions(self, channels: int) -> Float[Tensor, "tokens channels"]:
         """Position embeddings of the tokens."""
-        coarse = self.grid.downsampled.coarse
-        positions = voxel_position_embedding(coarse, channels)
-        rows = _places(coarse, self.size.tokens)
-        return positions.new_zeros(self.grid.batch_size * self.size.tokens, channels).index_copy_(
-            0, rows, positions
-        )
+        positions = voxel_position_embedding(self.grid.downsampled.coarse, channels)
+        return positions.new_zeros(self.num_tokens, channels).index_copy_(0, self.tokens, positions)
 
 
 def _places(grid: VoxelGrid, rows_each: int) -> Int[Tensor, " voxels"]:
