@@ -7,8 +7,8 @@ import numpy as np
 
 from training.objects.kind import Kind
 from training.text.captions import CaptionWriter
+from training.text.kind_names import mentioned_kinds
 from training.text.specs import Spec, held_out_pairs
-from training.text.unknown_prompts import mentioned_kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES, COLOR_SRGB, SYNONYM_TO_COLOR, color_named
 from training.objects.kind import Kind
 from training.text.captions import CaptionWriter
+from training.text.kind_names import mentioned_kinds
 from training.text.specs import (
     Spec,
     captioned_parts,
@@ -19,7 +20,7 @@ from training.text.specs import (
     training_colors,
 )
 from training.text.tables import write_captions, write_unknown_prompts
-from training.text.unknown_prompts import UnknownPromptWriter, mentioned_kinds, named_kind
+from training.text.unknown_prompts import UnknownPromptWriter
 
 CHAIR = next(kind for kind in KINDS if kind.name == "chair")
 WRITER, STRANGERS = CaptionWriter(KINDS), UnknownPromptWriter(KINDS)
@@ -97,23 +98,6 @@ def test_captions_follow_from_the_seed_alone() -> None:
 def test_captions_vary() -> None:
     rows = write_captions([Spec(kind="chair", color="pink")], KINDS, repeats=200, seed=0, workers=1)
     assert len(set(rows[0])) > 150
-
-
-@pytest.mark.parametrize(
-    ("prompt", "kind"),
-    [
-        ("a shiny pink bicycle", "bicycle"),
-        ("Bike, pink", "bicycle"),
-        ("blue chairs with yellow legs", "chair"),
-        ("white and gold sailboat", "sailboat"),
-        ("tall date palm tree in the desert", "palm tree"),
-        ("mini-refrigerator with chalkboard door", None),
-        ("bracelet shaped like a tree", None),
-        ("", None),
-    ],
-)
-def test_the_head_noun_names_the_kind(prompt: str, kind: str | None) -> None:
-    assert named_kind(prompt, KINDS) == kind
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from training.objects.catalog import KINDS
@@ -11,20 +11,30 @@ from training.objects.colors import COLOR_NAMES, color_named
 from training.objects.kind import Kind
 from training.prompt_sets import unseen_pairs
 from training.text.captions import CaptionWriter
+from training.text.kind_names import mentioned_kinds
 from training.text.specs import Spec, draw_any_spec, draw_balanced_spec, held_out_pairs, is_held_out
 from training.text.tables import write_captions
-from training.text.unknown_prompts import mentioned_kinds
 
 WRITER = CaptionWriter(KINDS)
 PUMPKIN = next(kind for kind in KINDS if kind.name == "pumpkin")
 seeds = st.integers(0, 2**32 - 1)
 
 
+@example(seed=8005, color="red")
 @settings(max_examples=80, deadline=None)
 @given(seed=seeds, color=st.sampled_from(COLOR_NAMES))
 def test_a_vague_caption_names_the_color_and_no_kind(seed: int, color: str) -> None:
     caption = WRITER.write_vague(Spec(kind="chair", color=color), np.random.default_rng(seed)).lower()
     assert any(word in caption for word in (color, *color_named(color).synonyms)), caption
+    assert not mentioned_kinds(caption, KINDS), caption
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=seeds)
+def test_a_vague_caption_with_a_colored_part_names_no_kind_but_the_part(seed: int) -> None:
+    spec = Spec(kind="chair", color="red", part="legs", part_color="blue")
+    caption = WRITER.write_vague(spec, np.random.default_rng(seed)).lower()
+    assert "legs" in caption
     assert not mentioned_kinds(caption, KINDS), caption
 
 

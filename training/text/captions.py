@@ -11,6 +11,7 @@ import numpy as np
 
 from training.objects.colors import color_named
 from training.objects.kind import Kind
+from training.text.kind_names import kinds_in, nouns_of
 from training.text.specs import Spec, captioned_parts
 from training.text.unknown_words import UNKNOWN_THINGS
 from training.text.words import ADJECTIVES, DETAILS, GENERIC, MATERIAL_ADJECTIVES, SHADES, SYLLABLES, TAILS
@@ -84,6 +85,7 @@ class CaptionWriter:
         self._nouns = {
             word for kind in kinds for name in (kind.name, *kind.synonyms) for word in name.split()
         }
+        self._names = nouns_of(kinds)
         self._others = tuple(t for t in UNKNOWN_THINGS if not self._nouns.intersection(t.split()))
 
     def write(self, spec: Spec, rng: np.random.Generator) -> str:
@@ -118,14 +120,20 @@ class CaptionWriter:
         """
         if spec.color is None:
             return self.write(spec, rng)
+        text = self._vague(spec, spec.color, rng)
+        while kinds_in(text, self._names) - kinds_in(spec.part or "", self._names):  # "a crystal red thing"
+            text = self._vague(spec, spec.color, rng)
+        return dress(text, rng)
+
+    def _vague(self, spec: Spec, main_color: str, rng: np.random.Generator) -> str:
         noun = pick(ANYTHING, rng) if rng.random() < VAGUE_SHARE else self._other(rng)
-        thing = self._colored(noun, spec.color, rng)
-        if spec.part is not None:
-            color = self._color_word(spec.part_color or "", rng)
-            thing = pick(PART_FORMS, rng).format(
-                thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
-            )
-        return dress(thing, rng)
+        thing = self._colored(noun, main_color, rng)
+        if spec.part is None:
+            return thing
+        color = self._color_word(spec.part_color or "", rng)
+        return pick(PART_FORMS, rng).format(
+            thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
+        )
 
     def _reads_as_two_colors(self, spec: Spec) -> bool:
         """Whether "blue and white robot" says the spec: its first captioned part has the second colour."""

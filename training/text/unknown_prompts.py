@@ -1,20 +1,16 @@
-"""Endless prompts about things that the family does not know, and which prompts name a known kind."""
+"""Endless prompts about things that the family does not know."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from training.objects.colors import COLORS
 from training.objects.kind import Kind
 from training.text.captions import COMPOUNDS, detail, dress, invented_word, pick
+from training.text.kind_names import kinds_in, nouns_of
 from training.text.unknown_words import UNKNOWN_THINGS
 from training.text.words import ADJECTIVES, GENERIC, TAILS
 
-HEAD_END = re.compile(
-    r"\b(?:with|in|on|of|for|at|from|by|holding|wearing|made|covered|has|having|featuring|that|under|near|shaped|"
-    r"wrapped|painted|perched|floating|disguised|resembling|like)\b|[,.;:(]"
-)
 PREFIXES: tuple[str, ...] = (
     "pair of",
     "set of",
@@ -31,67 +27,6 @@ GARBAGE: tuple[str, ...] = (
     "mathematics", "blue", "red and yellow", "shiny", "very large", "object with stripes",
     "thing with wheels", "item", "prompt", "none",
 )  # fmt: skip
-
-
-def stem(word: str) -> str:
-    """A noun without its plural ending, good enough to compare nouns."""
-    for ending, instead in (
-        ("ves", "f"),
-        ("ies", "y"),
-        ("xes", "x"),
-        ("ches", "ch"),
-        ("shes", "sh"),
-        ("ss", "ss"),
-    ):
-        if word.endswith(ending):
-            return word.removesuffix(ending) + instead
-    return word.removesuffix("s")
-
-
-def words_of(text: str) -> list[str]:
-    """Stemmed lower-case words, hyphens split."""
-    return [stem(word) for word in re.findall(r"[a-z0-9]+", text.lower())]
-
-
-def nouns_of(kinds: Sequence[Kind]) -> dict[str, str]:
-    """Every name and synonym, stemmed ("bus stop" -> "bus stop"), with the kind it means."""
-    return {" ".join(words_of(noun)): kind.name for kind in kinds for noun in (kind.name, *kind.synonyms)}
-
-
-def mentioned_kinds(prompt: str, kinds: Sequence[Kind]) -> set[str]:
-    """Kinds whose name or a synonym occurs anywhere in the prompt.
-
-    The longest name counts ("palm tree" is no tree), and "rose gold" is a colour.
-    """
-    return kinds_in(prompt, nouns_of(kinds))
-
-
-def kinds_in(prompt: str, nouns: Mapping[str, str]) -> set[str]:
-    """Like `mentioned_kinds`, with a table of stemmed nouns."""
-    text = f" {' '.join(words_of(prompt))} ".replace(" rose gold ", " gold ")
-    found = set()
-    for noun in sorted((noun for noun in nouns if f" {noun} " in text), key=len, reverse=True):
-        if f" {noun} " in text:
-            found.add(nouns[noun])
-            text = text.replace(f" {noun} ", " | ")
-    return found
-
-
-def named_kind(prompt: str, kinds: Sequence[Kind]) -> str | None:
-    """The kind that the prompt's head noun is, or None.
-
-    The head is what stands before the first "with", "in", comma and so on; the kind must be its last words,
-    or the last before an "and" ("convertible red and glossy" and other nouns in front of their adjectives
-    are not found).
-    """
-    nouns = nouns_of(kinds)
-    head = HEAD_END.split(prompt.lower().strip(), maxsplit=1)[0]
-    for part in (head, head.split(" and ")[0]):
-        text = f" {' '.join(words_of(part))}"
-        matches = [noun for noun in nouns if text.endswith(f" {noun}")]
-        if matches:
-            return nouns[max(matches, key=len)]
-    return None
 
 
 class UnknownPromptWriter:
