@@ -71,8 +71,13 @@ class Miner:
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
         stages = {name: self._stage(name) for name in get_args(StageName)}
         lack = lack_of_mesh_decoder(CONFIGURATION)
-        retries = CONFIGURATION.validation.max_retries
-        self._pipeline = Pipeline(Stages(**stages), max_retries=retries, meshes=lack is None)
+        self._pipeline = Pipeline(
+            Stages(**stages),
+            self._handover,
+            max_retries=CONFIGURATION.validation.max_retries,
+            retry_below=CONFIGURATION.validation.retry_below,
+            meshes=lack is None,
+        )
         size = CONFIGURATION.render.resolution
         self._products = Products(self._pipeline, lack_of_meshes=lack, video_size=size)
         self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)

@@ -55,8 +55,8 @@ class Desk:
         watch = Stopwatch()
         try:
             with self._admitted():
-                async with asyncio.timeout(deadline_seconds):
-                    response = await self._make(prompt, seed, product, watch, keep_latents)
+                async with asyncio.timeout(deadline_seconds) as deadline:
+                    response = await self._make(prompt, seed, product, watch, keep_latents, deadline)
         except TimeoutError:
             error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
             response = error.response()
@@ -69,16 +69,36 @@ class Desk:
         return response
 
     async def _make(
-        self, prompt: str, seed: int, product: Product, watch: Stopwatch, keep_latents: bool
+        self,
+        prompt: str,
+        seed: int,
+        product: Product,
+        watch: Stopwatch,
+        keep_latents: bool,
+        deadline: asyncio.Timeout,
     ) -> Response:
         with self._handover.reserve() as ply:
-            outcome = await self._pipeline.make_ply(prompt, seed, ply, watch, keep_latents=keep_latents)
+            outcome = await self._pipeline.make_ply(
+                prompt,
+                seed,
+                ply,
+                watch,
+                keep_latents=keep_latents,
+                spare_seconds=lambda: self._spare_seconds(deadline),
+            )
             if outcome.rejection is None:
                 response = await product(ply, watch)
             else:
                 response = rejected(outcome)
         response.headers["X-Seed"] = str(outcome.seed)
         return response
+
+    def _spare_seconds(self, deadline: asyncio.Timeout) -> float:
+        """Half of what is left of one request's time, nothing while others are in work."""
+        when = deadline.when()
+        if when is None or self._in_work > 1:
+            return 0.0
+        return max(0.0, when - asyncio.get_running_loop().time()) / 2
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:

@@ -4,16 +4,24 @@
                           ^____________ new seed ____________________________| not passed, or nothing found
 
 Stages are awaited one by one, so those of different requests overlap.
+
+A result that passes but resembles its prompt little may be made once more, and the better one is kept: where
+the request named no seed (one that is named is that object's name), a retry is left, and so is time.
 """
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from bentoml.exceptions import BentoMLException
 
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.stages import Stage, StageFailedError, Stopwatch
+from runners.handover import Handover
 from runners.messages import (
     ImageJob,
     ImageResult,
@@ -26,6 +34,8 @@ from runners.messages import (
     VideoJob,
     VideoResult,
 )
+
+SPARE_FACTOR = 1.5  # a second attempt starts if this many times the first one's time can be spared
 
 logger = logging.getLogger(__name__)
 
@@ -48,42 +58,109 @@ class Outcome:
     Attributes:
         seed: Of the last attempt; asking with it gives the same object at once.
         rejection: Why the last attempt was not good enough; None if it was.
+        alignment: How much the object resembles its prompt, -1 to 1; -1 if there is none.
     """
 
     seed: int
     rejection: str | None
+    alignment: float = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What every attempt at one object has in common."""
+
+    prompt: str
+    ply: Path
+    watch: Stopwatch
+    keep_latents: bool
 
 
 class Pipeline:
     """The way from a prompt to a result."""
 
-    def __init__(self, stages: Stages, *, max_retries: int, meshes: bool = False) -> None:
-        """Takes the runners, how often a failed attempt is repeated, and whether meshes can be made."""
+    def __init__(
+        self,
+        stages: Stages,
+        handover: Handover,
+        *,
+        max_retries: int,
+        retry_below: float = -1.0,
+        meshes: bool = False,
+    ) -> None:
+        """Takes the runners and their files, and what is made of them.
+
+        Args:
+            stages: The runners.
+            handover: Where a second attempt's files are.
+            max_retries: How often an attempt is repeated.
+            retry_below: Objects that pass with less alignment are made a second time.
+            meshes: Whether meshes can be made.
+        """
         self.stages = stages
+        self._handover = handover
         self._mesh_decoder = stages.image_to_3d.called("mesh_decoder")
         self._mesh = stages.video.called("mesh")
         self._spz = stages.video.called("spz")
         self._meshes = meshes
         self._max_retries = max_retries
+        self._retry_below = retry_below
 
     async def make_ply(
-        self, prompt: str, seed: int, ply: Path, watch: Stopwatch, *, keep_latents: bool = False
+        self,
+        prompt: str,
+        seed: int,
+        ply: Path,
+        watch: Stopwatch,
+        *,
+        keep_latents: bool = False,
+        spare_seconds: Callable[[], float] = lambda: 0.0,
     ) -> Outcome:
         """Fills the reserved file `ply` with an object that passed validation, or says why not.
 
-        `make_glb` needs the latents to be kept, beside the PLY.
+        Args:
+            prompt: What to make.
+            seed: -1 picks one.
+            ply: A reservation.
+            watch: Collects the stages' times.
+            keep_latents: Keep the latents beside the PLY; `make_glb` needs them.
+            spare_seconds: What a second attempt at an object that passed may take, from now.
 
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
+        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=keep_latents)
         outcome = Outcome(seed=seed, rejection="no attempt")
-        for attempt_seed in seeds(seed, 1 + self._max_retries):
-            rejection = await self._attempt(prompt, attempt_seed, ply, watch, keep_latents)
-            outcome = Outcome(seed=attempt_seed, rejection=rejection)
-            if rejection is None:
+        following, took = seeds(seed, 1 + self._max_retries), 0.0
+        for attempt_seed in following:
+            started = time.perf_counter()
+            outcome = await self._attempt(order, attempt_seed)
+            took = time.perf_counter() - started
+            if outcome.rejection is None:
                 break
-            logger.info("seed %d was rejected: %s", attempt_seed, rejection)
+            logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
+        next_seed = next(following, None)
+        doubtful = outcome.rejection is None and outcome.alignment < self._retry_below
+        if doubtful and next_seed is not None and seed == RANDOM_SEED:
+            limit = spare_seconds()
+            if limit >= SPARE_FACTOR * took:
+                return await self._better(outcome, order, next_seed, limit)
         return outcome
+
+    async def _better(self, first: Outcome, order: _Order, seed: int, limit: float) -> Outcome:
+        """The better of an object that passed and of a second attempt, which may take `limit` seconds."""
+        with self._handover.reserve() as other:
+            try:
+                async with asyncio.timeout(limit):
+                    second = await self._attempt(replace(order, ply=other), seed)
+            except (TimeoutError, StageFailedError, BentoMLException) as error:
+                logger.warning("the first of two attempts is kept, the second one failed: %r", error)
+                return first
+            better = second.rejection is None and second.alignment > first.alignment
+            if better:
+                self._handover.replace(order.ply, other)
+        logger.info("alignment %.3f, once more %.3f", first.alignment, second.alignment)
+        return second if better else first
 
     async def make_video(self, ply: Path, size: int, watch: Stopwatch) -> bytes:
         """Films the object in `ply`."""
@@ -112,30 +189,31 @@ class Pipeline:
             StageFailedError: The service cannot work.
         """
         watch = Stopwatch()
-        rejection = await self._attempt(prompt, 0, ply, watch, self._meshes)
-        if rejection is None:
+        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=self._meshes)
+        outcome = await self._attempt(order, 0)
+        if outcome.rejection is None:
             await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
             if self._meshes:
                 await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
 
-    async def _attempt(
-        self, prompt: str, seed: int, ply: Path, watch: Stopwatch, keep_latents: bool
-    ) -> str | None:
-        """Why the attempt is rejected, None if it passes."""
-        stages = self.stages
+    async def _attempt(self, order: _Order, seed: int) -> Outcome:
+        """What became of one seed."""
+        stages, ply, watch = self.stages, str(order.ply), order.watch
         try:
-            image = await stages.text_to_image.run(ImageJob(prompt=prompt, seed=seed), watch)
+            image = await stages.text_to_image.run(ImageJob(prompt=order.prompt, seed=seed), watch)
             matte = await stages.matting.run(MatteJob(image=image.image), watch)
-            latents = str(ply.with_suffix(".latents")) if keep_latents else ""
-            splat_job = SplatJob(image=matte.image, seed=seed, ply=str(ply), latents=latents)
+            latents = str(order.ply.with_suffix(".latents")) if order.keep_latents else ""
+            splat_job = SplatJob(image=matte.image, seed=seed, ply=ply, latents=latents)
             await stages.image_to_3d.run(splat_job, watch)
-            verdict = await stages.validation.run(JudgeJob(prompt=prompt, ply=str(ply)), watch)
+            verdict = await stages.validation.run(JudgeJob(prompt=order.prompt, ply=ply), watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
-                return f"{error.failure.kind}: {error.failure.detail}"
+                return Outcome(seed=seed, rejection=f"{error.failure.kind}: {error.failure.detail}")
             raise
-        return None if verdict.passed else verdict.reason or "not passed"
+        rejection = None if verdict.passed else verdict.reason or "not passed"
+        alignment = -1.0 if verdict.alignment is None else verdict.alignment
+        return Outcome(seed=seed, rejection=rejection, alignment=alignment)
 
 
 def seeds(first: int, count: int) -> Iterator[int]:

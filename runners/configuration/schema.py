@@ -174,6 +174,7 @@ class ValidationOptions:
     aesthetics: Annotated[Number, Field(ge=-10, le=10)]
     min_splats: Annotated[Whole, Field(ge=0, le=10_000_000)]
     max_retries: Annotated[Whole, Field(ge=0, le=5)]
+    retry_below: Annotated[Number, Field(ge=-1, le=1)]
     views: Annotated[Whole, Field(ge=1, le=32)]
     view_size: Annotated[Whole, Field(ge=64, le=1024)]
     precision: Precision

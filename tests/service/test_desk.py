@@ -34,9 +34,7 @@ class SlowPipeline:
         self.seconds = seconds
         self.error = error
 
-    async def make_ply(
-        self, prompt: str, seed: int, ply: Path, watch: Stopwatch, *, keep_latents: bool = False
-    ) -> Outcome:
+    async def make_ply(self, prompt: str, seed: int, ply: Path, watch: Stopwatch, **_: object) -> Outcome:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
