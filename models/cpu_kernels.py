@@ -62,13 +62,6 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
-def use_fast_linears(module: nn.Module) -> None:
-    """Turns a third party's plain linear layers into `Linear`; names and tensors stay as they are."""
-    for layer in module.modules():
-        if type(layer) is nn.Linear:
-            layer.__class__ = Linear
-
-
 class Convolution3d(nn.Conv3d):
     """A 3x3x3 convolution that keeps the resolution."""
 

@@ -76,3 +76,14 @@ def test_the_gateway_loads_no_torch(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=False).returncode
         == 0
     )
+
+
+def test_the_3d_process_imports_no_model_library_and_no_compiler() -> None:
+    """They take longer than all else of its start, and it needs none of them on a CPU."""
+    code = "import runners.image_to_3d, models.image_to_3d, models.acceleration, sys; print(*sys.modules)"
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    output = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert {"transformers", "diffusers", "accelerate", "torch._dynamo"}.isdisjoint(output.stdout.split())
+    assert "models.conditioning.dinov2" in output.stdout.split()

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from transformers import Dinov2WithRegistersConfig
 
 from models.acceleration import accelerate_module
 from models.conditioning import ImageEncoder
+from models.conditioning.dinov2 import Dinov2Config
 from models.conditioning.hub_names import from_hub
 from models.conformance.fixtures import Fixture
 from models.conformance.meshes import decoder_checks
@@ -114,7 +114,7 @@ def image_encoder_checks(fixture: Fixture) -> Iterator[Check]:
     config = fixture.json("config.json")
     state = {name: tensor.float() for name, tensor in fixture.tensors("weights_hub.safetensors").items()}
     encoder = ImageEncoder.from_state(
-        Dinov2WithRegistersConfig(
+        Dinov2Config(
             hidden_size=config["embed_dim"],
             num_hidden_layers=config["depth"],
             num_attention_heads=config["num_heads"],

@@ -10,11 +10,11 @@ from typing import Protocol, TypeVar, cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.attention.varlen import varlen_attn
 
 from models.layers.attention import suits_varlen
 from models.layers.blocks import PlainBlock
 from models.layers.norms import BLOCK_EPS, layer_norm
+from models.layers.varlen import varlen_attn
 from models.sparse.segments import Segments
 
 

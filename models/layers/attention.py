@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention.varlen import varlen_attn
 
 from models.cpu_kernels import Linear
 from models.layers.norms import RmsNorm
+from models.layers.varlen import varlen_attn
 from models.sparse.segments import Segments
 
 

@@ -5,12 +5,11 @@ blocks) take the requested precision, all else (norms, gammas, first and last la
 is fp32.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from accelerate import init_empty_weights
 from torch import Tensor, nn
 
 from models.errors import WeightsError
@@ -25,7 +24,12 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def load_module(
-    build: Callable[[], M], file: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32
+    build: Callable[[], M],
+    file: Path,
+    *,
+    device: torch.device | str,
+    dtype: torch.dtype = torch.float32,
+    lowered: Callable[[nn.Module], Container[str]] | None = None,
 ) -> M:
     """Builds a module without memory and gives it a safetensors file's tensors, frozen and in eval mode.
 
@@ -34,6 +38,7 @@ def load_module(
         file: The weights, in any floating type.
         device: Where to.
         dtype: The torso's precision.
+        lowered: Names the tensors that take `dtype`; by default those of the torso.
 
     Raises:
         WeightsError: No such file, or names or shapes differ from the module's.
@@ -41,9 +46,10 @@ def load_module(
     if random := random_weights_of(file.parent):
         with torch.device("meta"):
             shapes = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
-        return assign_from(build, RandomTensors(shapes, random), device=device, dtype=dtype)
-    with TensorFiles(file) as source:
-        return assign_from(build, source, device=device, dtype=dtype)
+        source = RandomTensors(shapes, random)
+        return assign_from(build, source, device=device, dtype=dtype, lowered=lowered)
+    with TensorFiles(file) as files:
+        return assign_from(build, files, device=device, dtype=dtype, lowered=lowered)
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -74,17 +80,18 @@ def assign_from(
     *,
     device: torch.device | str,
     dtype: torch.dtype = torch.float32,
+    lowered: Callable[[nn.Module], Container[str]] | None = None,
 ) -> M:
     """Like `load_module`, from any source; each tensor goes straight to its device and precision."""
     with torch.device("meta"):
         module = build()
     shapes = source.shapes()
     check_names_and_shapes(module, shapes, source.origin)
-    torso = torso_weights(module)
+    names = (lowered or torso_weights)(module)
     for name in shapes:
         tensor = source.read(name, device)
         if tensor.is_floating_point():
-            tensor = tensor.to(dtype if name in torso else torch.float32)
+            tensor = tensor.to(dtype if name in names else torch.float32)
         set_tensor(module, name, tensor)
     _check_complete(module)
     return module.eval().requires_grad_(False)
@@ -117,6 +124,8 @@ def assign_quantized(
     Raises:
         WeightsError: Names or shapes differ from the module's.
     """
+    from accelerate import init_empty_weights  # slow to import, and few processes need it
+
     with init_empty_weights(include_buffers=False):
         module = build()
     shapes = source.shapes()
@@ -175,6 +184,11 @@ def torso_weights(module: nn.Module) -> set[str]:
         if owner_name.split(".")[0] in TORSO and not _is_norm(owner)
         for name, _ in owner.named_parameters(recurse=False)
     }
+
+
+def every_tensor(module: nn.Module) -> set[str]:
+    """Names of all tensors, for a third party's layout of a single precision."""
+    return set(module.state_dict())
 
 
 def _is_norm(module: nn.Module) -> bool:

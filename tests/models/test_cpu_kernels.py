@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import Convolution3d, Linear, linear, linear_gelu, suits_onednn, use_fast_linears
+from models.cpu_kernels import Convolution3d, linear, linear_gelu, suits_onednn
 
 
 @pytest.mark.parametrize("rows", [1, 7, 300])
@@ -18,17 +17,6 @@ def test_linear_layers_agree_with_pytorchs(rows: int) -> None:
         torch.testing.assert_close(linear(x, weight, None), x @ weight.T, rtol=1e-5, atol=1e-5)
         expected = F.gelu(F.linear(x, weight, bias), approximate="tanh")
         torch.testing.assert_close(linear_gelu(x, weight, bias), expected, rtol=1e-5, atol=1e-5)
-
-
-def test_a_third_partys_linear_layers_keep_their_results_and_names() -> None:
-    layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
-    x, names = torch.randn(2, 5, 6), list(layers.state_dict())
-    with torch.no_grad():
-        expected = layers(x)
-        use_fast_linears(layers)
-        torch.testing.assert_close(layers(x), expected, rtol=1e-5, atol=1e-5)
-    assert isinstance(layers[0], Linear)
-    assert list(layers.state_dict()) == names
 
 
 @pytest.mark.parametrize("batch", [1, 2])
