@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -171,12 +171,7 @@ def better(first: Result | None, second: Result) -> Result:
 
 
 def _settings(options: SamplerOptions) -> SamplerSettings:
-    return SamplerSettings(
-        steps=options.steps,
-        cfg_strength=options.cfg_strength,
-        cfg_interval=options.cfg_interval,
-        rescale_t=options.rescale_t,
-    )
+    return SamplerSettings(**asdict(options))
 
 
 def _failed(prompt: TestPrompt, image: np.ndarray, error: object, attempt: int) -> Result:

@@ -46,8 +46,8 @@ def trajectory(
     settings: SamplerSettings,
     multi_image: MultiImage = MultiImage.STOCHASTIC,
 ) -> Iterator[SampleStep]:
-    """All steps from noise to data."""
-    x = noise
+    """All steps from noise, of unit deviation, to data."""
+    x = settings.noise_scale * noise
     for step in schedule(settings):
         velocity = _velocity(field, x, step, multi_image)
         after = x - (step.time - step.next_time) * velocity

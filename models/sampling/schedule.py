@@ -21,17 +21,19 @@ class SamplerSettings:
         cfg_strength: Weight w of guidance, v = (1 + w) v_cond - w v_uncond; 0 switches it off.
         cfg_interval: Times, ends included, at which guidance acts.
         rescale_t: Time warp r; 1 is uniform.
+        noise_scale: Deviation of the noise it starts from; below 1 samples are smoother and vary less.
     """
 
     steps: int
     cfg_strength: float = 0.0
     cfg_interval: tuple[float, float] = (0.0, 1.0)
     rescale_t: float = 1.0
+    noise_scale: float = 1.0
 
     def __post_init__(self) -> None:
         low, high = self.cfg_interval
-        if self.steps < 1 or self.rescale_t <= 0 or not 0 <= low <= high <= 1:
-            raise ValueError(f"steps >= 1, rescale_t > 0 and 0 <= interval <= 1 are required: {self}")
+        if self.steps < 1 or min(self.rescale_t, self.noise_scale) <= 0 or not 0 <= low <= high <= 1:
+            raise ValueError(f"steps >= 1, scales > 0 and 0 <= interval <= 1 are required: {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

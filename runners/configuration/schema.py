@@ -112,6 +112,7 @@ class SamplerOptions:
     cfg_strength: Annotated[Number, Field(ge=0, le=20)]
     cfg_interval: tuple[Fraction, Fraction]
     rescale_t: Annotated[Number, Field(gt=0, le=20)]
+    noise_scale: Annotated[Number, Field(gt=0, le=2)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -37,6 +37,14 @@ def test_a_constant_velocity_is_integrated_exactly(steps: int, rescale_t: float)
     torch.testing.assert_close(x, torch.full((3,), -2.5))
 
 
+def test_a_smaller_deviation_shrinks_the_noise_and_nothing_else() -> None:
+    noise = torch.tensor([1.0, -2.0, 3.0])
+    x = sample(ConstantField([2.5]), noise, SamplerSettings(steps=3, noise_scale=0.5))
+    torch.testing.assert_close(x, 0.5 * noise - 2.5)
+    plain = sample(ConstantField([2.5]), noise, SamplerSettings(steps=3))
+    torch.testing.assert_close(plain, noise - 2.5)
+
+
 def test_times_are_warped_towards_the_noise() -> None:
     steps = schedule(SamplerSettings(steps=4, rescale_t=3))
     assert [step.time for step in steps] == pytest.approx([1, 0.9, 0.75, 0.5])
@@ -80,7 +88,13 @@ def test_noise_belongs_to_the_request_and_not_to_its_place_in_a_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"steps": 2, "rescale_t": 0.0}, {"steps": 2, "cfg_interval": (0.8, 0.2)}]
+    "wrong",
+    [
+        {"steps": 0},
+        {"steps": 2, "rescale_t": 0.0},
+        {"steps": 2, "noise_scale": 0.0},
+        {"steps": 2, "cfg_interval": (0.8, 0.2)},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="required"):

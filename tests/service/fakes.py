@@ -93,6 +93,7 @@ class SamplerSettings:
     cfg_strength: float
     cfg_interval: tuple[float, float]
     rescale_t: float
+    noise_scale: float
 
 
 class ImageTo3D:
