@@ -5,8 +5,9 @@
 
 Stages are awaited one by one, so those of different requests overlap.
 
-A result that passes but resembles its prompt little may be made once more, and the better one is kept: where
-the request named no seed (one that is named is that object's name), a retry is left, and so is time.
+A result that passes but resembles its prompt little or is in pieces may be made once more, and the better one
+is kept: where the request named no seed (one that is named is that object's name), a retry is left, and so is
+time.
 """
 
 import asyncio
@@ -59,11 +60,13 @@ class Outcome:
         seed: Of the last attempt; asking with it gives the same object at once.
         rejection: Why the last attempt was not good enough; None if it was.
         alignment: How much the object resembles its prompt, -1 to 1; -1 if there is none.
+        whole: Whether it is in one piece.
     """
 
     seed: int
     rejection: str | None
     alignment: float = -1.0
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,7 @@ class Pipeline:
             stages: The runners.
             handover: Where a second attempt's files are.
             max_retries: How often an attempt is repeated.
-            retry_below: Objects that pass with less alignment are made a second time.
+            retry_below: Objects with less alignment, or in pieces, are made a second time; -1: none.
             meshes: Whether meshes can be made.
         """
         self.stages = stages
@@ -140,12 +143,15 @@ class Pipeline:
                 break
             logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
         next_seed = next(following, None)
-        doubtful = outcome.rejection is None and outcome.alignment < self._retry_below
+        doubtful = outcome.rejection is None and not self._convinces(outcome)
         if doubtful and next_seed is not None and seed == RANDOM_SEED:
             limit = spare_seconds()
             if limit >= SPARE_FACTOR * took:
                 return await self._better(outcome, order, next_seed, limit)
         return outcome
+
+    def _convinces(self, outcome: Outcome) -> bool:
+        return outcome.whole and outcome.alignment >= self._retry_below
 
     async def _better(self, first: Outcome, order: _Order, seed: int, limit: float) -> Outcome:
         """The better of an object that passed and of a second attempt, which may take `limit` seconds."""
@@ -156,7 +162,8 @@ class Pipeline:
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
-            better = second.rejection is None and second.alignment > first.alignment
+            ranks = [(self._convinces(made), made.alignment) for made in (first, second)]
+            better = second.rejection is None and ranks[1] > ranks[0]
             if better:
                 self._handover.replace(order.ply, other)
         logger.info("alignment %.3f, once more %.3f", first.alignment, second.alignment)
@@ -213,7 +220,7 @@ class Pipeline:
             raise
         rejection = None if verdict.passed else verdict.reason or "not passed"
         alignment = -1.0 if verdict.alignment is None else verdict.alignment
-        return Outcome(seed=seed, rejection=rejection, alignment=alignment)
+        return Outcome(seed=seed, rejection=rejection, alignment=alignment, whole=verdict.whole)
 
 
 def seeds(first: int, count: int) -> Iterator[int]:

@@ -122,9 +122,10 @@ class JudgeJob(Job):
 
 
 class JudgeResult(Result):
-    """`reason` says why the object does not pass."""
+    """`reason` says why the object does not pass; it is `whole` unless it is known to be in pieces."""
 
     passed: bool = False
+    whole: bool = True
     reason: str | None = None
     alignment: float | None = None
     aesthetics: float | None = None

@@ -36,12 +36,13 @@ class ValidationRunner(ModelProcess):
 
         from rendering.cameras import orbit
         from rendering.renderer import create_renderer
-        from validation.geometry import measure
+        from validation.geometry import measure, num_pieces
         from validation.scorer import Scorer
         from validation.verdict import Thresholds, judge
 
         settings = CONFIGURATION.validation
         self._measure, self._judge = measure, judge
+        self._num_pieces = num_pieces if settings.retry_below > -1 else None  # nobody asks otherwise
         self._thresholds = Thresholds(
             alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
         )
@@ -87,6 +88,7 @@ class ValidationRunner(ModelProcess):
         verdict = self._judge(scores, self._thresholds, self._measure(splats))
         return JudgeResult(
             passed=verdict.passed,
+            whole=self._num_pieces is None or self._num_pieces(splats) == 1,
             reason=verdict.reason,
             alignment=verdict.alignment,
             aesthetics=verdict.aesthetics,

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
+from models.gaussians.cleanup import CleanupSettings, connected_components, occupied_cells
 from models.gaussians.gaussians import Gaussians
 
+MIN_PIECE_SHARE = 0.01
 FAINT_OPACITY = 1e-3
 MAX_FAINT_SHARE = 0.8
 IDENTITY_TOLERANCE = 1e-6
@@ -41,6 +43,13 @@ def measure(gaussians: Gaussians) -> Geometry:
         all_rotations_identity=bool(unturned),
         all_finite=all(bool(torch.isfinite(field).all()) for field in fields),
     )
+
+
+def num_pieces(gaussians: Gaussians) -> int:
+    """Parts of an object that do not touch each other, at clean-up's resolution; crumbs do not count."""
+    cells, cell_of_splat = occupied_cells(gaussians.means, CleanupSettings().cells_per_extent)
+    counts = torch.bincount(connected_components(cells)[cell_of_splat])
+    return int((counts >= MIN_PIECE_SHARE * gaussians.num_splats).sum())
 
 
 def failed_gate(geometry: Geometry, *, min_splats: int) -> str | None:

@@ -38,8 +38,14 @@ class FakeStage:
 class Objects:
     """Attempts in order: each writes its number into the PLY and gets the next alignment, or raises it."""
 
-    def __init__(self, alignments: Sequence[float | Exception | None], seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        alignments: Sequence[float | Exception | None],
+        seconds: float = 0.0,
+        whole: Sequence[bool] = (True, True),
+    ) -> None:
         self.alignments = list(alignments)
+        self.whole = whole
         self.seconds = [0.0, seconds]
         self.made = 0
 
@@ -55,7 +61,9 @@ class Objects:
         if isinstance(alignment, Exception):
             raise alignment
         passed = alignment is not None
-        return JudgeResult(passed=passed, reason=None if passed else "alignment", alignment=alignment)
+        reason = None if passed else "alignment"
+        whole = self.whole[self.made - 1]
+        return JudgeResult(passed=passed, reason=reason, alignment=alignment, whole=whole)
 
     def pipeline(self, handover: Handover, *, max_retries: int = 1, retry_below: float = BELOW) -> Pipeline:
         blank = FakeStage(lambda job: _Image())
@@ -122,6 +130,23 @@ async def test_the_better_of_two_is_kept_with_its_latents_and_its_seed(
     assert outcome.rejection is None
     assert outcome.alignment == (second if kept == 2 else 0.05)
     assert not left_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("alignments", "whole", "kept"),
+    [
+        ((0.5, 0.3), (False, True), 2),  # in one piece, and good enough
+        ((0.5, 0.05), (False, True), 1),  # in one piece, but something else
+        ((0.5, 0.6), (False, False), 2),
+        ((0.05, 0.6), (True, False), 2),
+    ],
+)
+async def test_an_object_in_pieces_is_made_again(
+    handover: Handover, alignments: tuple[float, float], whole: tuple[bool, bool], kept: int
+) -> None:
+    objects = Objects(alignments, whole=whole)
+    _, ply, _ = await made(objects, handover)
+    assert (objects.made, ply) == (2, f"object {kept}")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from models.gaussians.gaussians import Gaussians
-from validation.geometry import Geometry, failed_gate, measure
+from validation.geometry import Geometry, failed_gate, measure, num_pieces
 from validation.scorer import Scores
 from validation.verdict import Thresholds, judge
 
@@ -98,3 +98,11 @@ def test_a_value_that_is_no_number_is_seen_in_any_field(field: str) -> None:
 
 def test_an_empty_object_fails_the_first_gate() -> None:
     assert failed_gate(measure(splats(0)), min_splats=1) == "0 splats, at least 1 are wanted"
+
+
+@pytest.mark.parametrize(("gap", "pieces"), [(0.0, 1), (0.02, 1), (0.2, 2)])
+def test_parts_that_do_not_touch_are_pieces_and_crumbs_are_not(gap: float, pieces: int) -> None:
+    body, handle, crumb = splats(4000).means, splats(400).means * 0.3, splats(20).means * 0.01
+    means = torch.cat([body, handle + torch.tensor([1.0 + gap, 0.0, 0.0]), crumb + 3.0])
+    filler = splats(len(means))
+    assert num_pieces(dataclasses.replace(filler, means=means)) == pieces
