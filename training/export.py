@@ -28,7 +28,7 @@ from training import image_to_3d, mesh_decoder, splat_vae, structure_vae
 from training.shipped import CHECKPOINTS, IMAGE_ENCODER
 
 logger = logging.getLogger(__name__)
-STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 2.0, "cfg_interval": [0.85, 1.0], "rescale_t": 3.0}
 LATENT_SAMPLER = {"steps": 5, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
 PUBLISHED_ATTENTION = {
     "attention.q_proj": "attention.attention.query",

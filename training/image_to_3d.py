@@ -98,11 +98,21 @@ class ImageTo3DTrainer:
 
     Args:
         only_latents: Train the latent flow alone, with the image encoder as it is.
+        patchwork_share: Of the objects, painted in patches that ignore their parts.
     """
 
-    def __init__(self, data: Path, autoencoders: Path, device: str, *, only_latents: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        autoencoders: Path,
+        device: str,
+        *,
+        only_latents: bool = False,
+        patchwork_share: float = 0.0,
+    ) -> None:
         self.device = device
         self.only_latents = only_latents
+        self.patchwork_share = patchwork_share
         self.autoencoders = autoencoders
         self.renderer = ObjectRenderer(load_geometries(data, device))
         self.table = ColoringTable(2, device)
@@ -132,7 +142,10 @@ class ImageTo3DTrainer:
 
     def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
         """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
-        rows, colors = draw_painted(self.renderer, self.table, batch, self.generator, jitter=0.05)
+        share = self.patchwork_share
+        rows, colors = draw_painted(
+            self.renderer, self.table, batch, self.generator, jitter=0.05, patchwork_share=share
+        )
         images = conditioning_images(self.renderer, rows, colors, IMAGE_SIZE)
         with torch.autocast(self.device, torch.bfloat16):
             cond = self.encode(images)
@@ -294,6 +307,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--start-from", type=Path, help="exported folder whose flows and encoder train on")
     parser.add_argument("--only-latents", action="store_true", help="train the latent flow alone")
+    parser.add_argument("--patchwork-share", type=float, default=0.0, help="of objects painted in patches")
     parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -302,7 +316,11 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
     trainer = ImageTo3DTrainer(
-        arguments.data, arguments.autoencoders, arguments.device, only_latents=arguments.only_latents
+        arguments.data,
+        arguments.autoencoders,
+        arguments.device,
+        only_latents=arguments.only_latents,
+        patchwork_share=arguments.patchwork_share,
     )
     train(
         trainer,

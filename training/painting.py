@@ -9,7 +9,6 @@ from training.objects.renders import ObjectRenderer
 from training.patchwork import patchwork
 
 ANY_COLOR_SHARE = 0.4
-PATCHWORK_SHARE = 0.0  # 0.5 mended unseen colours and spoilt bicycles, see docs/decisions.md
 
 
 def draw_painted(
@@ -19,6 +18,7 @@ def draw_painted(
     generator: torch.Generator,
     *,
     jitter: float,
+    patchwork_share: float = 0.0,
 ) -> tuple[Int[Tensor, "batch"], Float[Tensor, "batch points 3"]]:
     """Geometry rows, and shaded point colours: those of a spec, any for each part, or patches."""
     geometries = renderer.geometries
@@ -31,6 +31,6 @@ def draw_painted(
         renderer.flat_colors(rows, part_colors),
         table.allowed[kinds],
         generator,
-        share=PATCHWORK_SHARE,
+        share=patchwork_share,
     )
     return rows, renderer.shaded(rows, flat)
