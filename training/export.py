@@ -29,7 +29,7 @@ from training.shipped import CHECKPOINTS, IMAGE_ENCODER
 
 logger = logging.getLogger(__name__)
 STRUCTURE_SAMPLER = {"steps": 12, "cfg_strength": 2.0, "cfg_interval": [0.85, 1.0], "rescale_t": 3.0}
-LATENT_SAMPLER = {"steps": 5, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
+LATENT_SAMPLER = {"steps": 4, "cfg_strength": 0.0, "cfg_interval": [0.5, 1.0], "rescale_t": 3.0}
 PUBLISHED_ATTENTION = {
     "attention.q_proj": "attention.attention.query",
     "attention.k_proj": "attention.attention.key",
