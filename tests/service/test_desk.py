@@ -13,18 +13,8 @@ from starlette.responses import Response
 from gateway.desk import Desk
 from gateway.pipeline import Outcome
 from gateway.stages import Stopwatch
-from runners.configuration.schema import GatewayOptions
 from runners.handover import Handover
-
-OPTIONS = GatewayOptions(
-    workers=1,
-    concurrency=2,
-    deadline_seconds=1.0,
-    video_deadline_seconds=1.0,
-    retry_after_seconds=7,
-    max_body_bytes=4096,
-    handover_folder="auto",
-)
+from tests.service.gateway_options import OPTIONS
 
 
 class SlowPipeline:

@@ -14,9 +14,9 @@ from gateway.desk import Desk
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Outcome, Pipeline, Stages
 from gateway.stages import Stopwatch
-from runners.configuration.schema import GatewayOptions
 from runners.handover import Handover
 from runners.messages import JudgeResult, SplatResult
+from tests.service.gateway_options import OPTIONS
 
 BELOW = 0.1
 
@@ -182,16 +182,6 @@ async def test_a_second_attempt_that_takes_too_long_or_fails_costs_nothing(
 
 
 async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover: Handover) -> None:
-    options = GatewayOptions(
-        workers=1,
-        concurrency=2,
-        deadline_seconds=1.0,
-        video_deadline_seconds=1.0,
-        retry_after_seconds=7,
-        max_body_bytes=4096,
-        handover_folder="auto",
-    )
-
     async def product(ply: Path, watch: Stopwatch) -> Response:
         return Response(read(ply))
 
@@ -200,7 +190,7 @@ async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover:
         for item in objects:
             item.seconds = [0.1, 0.0]
         pipelines = [item.pipeline(handover) for item in objects]
-        desk = Desk(_Each(pipelines), handover, options, lambda: True)  # type: ignore[arg-type]
+        desk = Desk(_Each(pipelines), handover, OPTIONS, lambda: True)  # type: ignore[arg-type]
         asked = [desk.answer("mug", -1, product, deadline_seconds=deadline_seconds) for _ in objects]
         return {bytes(reply.body) for reply in await asyncio.gather(*asked)}
 

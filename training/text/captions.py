@@ -102,13 +102,7 @@ class CaptionWriter:
                 self._color_word(spec.part_color or "", rng),
             )
             return dress(self._with_tail(f"{first} and {second} {noun}", rng), rng)
-        thing = self._colored(noun, spec.color, rng)
-        if spec.part is not None:
-            assert spec.part_color is not None
-            color = self._color_word(spec.part_color, rng)
-            thing = pick(PART_FORMS, rng).format(
-                thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
-            )
+        thing = self._with_part(self._colored(noun, spec.color, rng), spec, rng)
         thing = self._with_tail(thing, rng)
         return dress(thing, rng)
 
@@ -127,10 +121,14 @@ class CaptionWriter:
 
     def _vague(self, spec: Spec, main_color: str, rng: np.random.Generator) -> str:
         noun = pick(ANYTHING, rng) if rng.random() < VAGUE_SHARE else self._other(rng)
-        thing = self._colored(noun, main_color, rng)
+        return self._with_part(self._colored(noun, main_color, rng), spec, rng)
+
+    def _with_part(self, thing: str, spec: Spec, rng: np.random.Generator) -> str:
+        """The thing with its part in that part's colour, if the spec has one."""
         if spec.part is None:
             return thing
-        color = self._color_word(spec.part_color or "", rng)
+        assert spec.part_color is not None
+        color = self._color_word(spec.part_color, rng)
         return pick(PART_FORMS, rng).format(
             thing=thing, color=color, part=spec.part, adjective=pick(ADJECTIVES, rng)
         )
