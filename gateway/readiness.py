@@ -8,6 +8,7 @@ rehearsal runs through all stages. Answers come from memory, so a probe never wa
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,9 +98,9 @@ class Readiness:
         with self._handover.reserve() as ply:
             await self._pipeline.rehearse(REHEARSAL_PROMPT, Path(ply))
         if self._seconds_to_ready is None:
-            self._seconds_to_ready = round(time.time() - start_time(), 1)
+            self._seconds_to_ready = round(seconds_since_start(), 1)
         if not self.is_ready:
-            logger.info("every runner is warm, %.1f s after the start", time.time() - start_time())
+            logger.info("every runner is warm, %.1f s after the start", seconds_since_start())
         self.is_ready = True
 
     def _forget_all(self) -> None:
@@ -123,14 +124,19 @@ async def warm_batcher(stage: Stage[Any, Any]) -> None:
         await asyncio.gather(*(stage.call(NOOPS[stage.name]) for _ in range(size)))
 
 
-def start_time() -> float:
-    """When the service was started, in seconds since 1970: its first process is this one's parent."""
+def seconds_since_start() -> float:
+    """How long the service has been running: its first process is this one's parent."""
     in_server = bentoml.server_context.worker_index is not None
     try:
         created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
+        if (
+            sys.platform == "linux"
+        ):  # where a date of creation is as coarse as that of the boot: whole seconds
+            after_boot: float = created - psutil.boot_time()
+            return time.clock_gettime(time.CLOCK_BOOTTIME) - after_boot
     except (psutil.Error, RuntimeError, OSError):  # sandboxes without /proc/stat's boot time
-        return IMPORT_TIME
-    return created
+        created = IMPORT_TIME
+    return time.time() - created
 
 
 def is_alive(process: int) -> bool:
