@@ -113,7 +113,7 @@ def step(layout: Path, scheme: str, device: torch.device, arguments: argparse.Na
         "encoder_hidden_states": noise(1, arguments.tokens, FLUX_TRANSFORMER["joint_attention_dim"]),
         "pooled_projections": noise(1, POOLED_CHANNELS),
         "timestep": torch.ones(1, device=device, dtype=torch.bfloat16),
-        "img_ids": torch.cartesian_prod(torch.zeros(1), torch.arange(side), torch.arange(side)).to(device),
+        "img_ids": torch.cartesian_prod(torch.arange(1), torch.arange(side), torch.arange(side)).to(device),
         "txt_ids": torch.zeros(arguments.tokens, 3, device=device),
     }
     return lambda: model(**inputs, return_dict=False)[0]

@@ -137,6 +137,8 @@ def _light_batches(lab: Lab, batches: Sequence[int]) -> Iterator[Row]:
 def _heavy_batches(lab: Lab, batches: Sequence[int]) -> Iterator[Row]:
     for items in batches:
         yield Row(curve="batch: image_to_3d", x=items, build=partial(_image_to_ply, lab, items))
+    # the text's states are not kept: in the service prompts differ
+    accelerate_pipeline(lab.text_to_image._pipeline, replace(ImageSwitches.for_device(lab.device), prompts=0))
     for items in batches:
         yield Row(curve="batch: text_to_image", x=items, build=partial(_images, lab, items))
 
@@ -188,9 +190,6 @@ def _image_to_ply(lab: Lab, items: int) -> Call:
 
 
 def _images(lab: Lab, items: int) -> Call:
-    pipeline = lab.text_to_image._pipeline
-    # the text's states are not kept: in the service prompts differ
-    accelerate_pipeline(pipeline, replace(ImageSwitches.for_device(lab.device), prompts=0))
     prompts, sizes = [f"a bicycle with {i} wheels" for i in range(items)], lab.sizes
     return lambda: lab.text_to_image.generate(
         prompts,

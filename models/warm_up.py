@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.image_to_3d import ImageTo3D, SamplerSettings
-from models.latents.padding import usual_sizes
+from models.latents.padding import USUAL, PaddedSize, sizes
 from models.sampling import request_generator
 
 GREY = 128
@@ -27,35 +27,37 @@ def warm_up(
     cond = model.encode_image([np.full((side, side, 3), GREY, np.uint8)] * batch_size)
     model.sample_structure(cond, generators, structure)
     few = replace(latents, steps=2, rescale_t=1.0, cfg_interval=(0.75, 1.0))  # one step guided, one not
-    for count in reversed(sizes_of(model)):  # later ones fit into the largest one's memory
-        voxels = [ball(count, model.stages.latent_flow.config.resolution).to(model.device)] * batch_size
+    for size in reversed(sizes_of(model)):  # later ones fit into the largest one's memory
+        voxels = [ball(size, model.stages.latent_flow.config.resolution).to(model.device)] * batch_size
         model.decode_gaussians(model.sample_latents(cond, voxels, generators, few))
 
 
-def sizes_of(model: ImageTo3D) -> list[int]:
-    """Voxels of one object for each padded size; a single small one where nothing is recorded."""
+def sizes_of(model: ImageTo3D) -> list[PaddedSize]:
+    """One object for each padded size, hardly smaller; a single small one where nothing is recorded."""
     flow = model.stages.latent_flow
-    everything = flow.config.resolution**3
+    cells = (flow.config.resolution // 2) ** 3
     if flow.recorded is None:
-        return [everything // 64]
-    largest = min(model.max_voxels or everything, everything, flow.recorded.max_voxels)
-    return [min(size.voxels, largest) - ODD for size in usual_sizes(largest)]
+        return [PaddedSize(tokens=cells // 32, voxels=cells // 8)]
+    largest = min(model.max_voxels or 8 * cells, 8 * cells, flow.recorded.max_voxels)
+    objects = []
+    for size in sizes(largest, USUAL):
+        tokens = min(size.tokens, cells) - ODD
+        objects.append(PaddedSize(tokens=tokens, voxels=min(size.voxels, largest, 8 * tokens) - ODD))
+    return objects
 
 
-def ball(count: int, resolution: int) -> Int[Tensor, "voxels 3"]:
-    """So many voxels around the grid's centre, in lexicographic order.
+def ball(size: PaddedSize, resolution: int) -> Int[Tensor, "voxels 3"]:
+    """So many voxels in so many tokens around the grid's centre, in lexicographic order.
 
-    Five voxels a token, as `usual_sizes` has it: of a token's eight places the first five are filled.
+    Of a token's eight places the first ones are filled, in some tokens one more than in the others.
     """
     side = resolution // 2
     axis = torch.arange(side, dtype=torch.int32)
     cells = torch.cartesian_prod(axis, axis, axis)
-    order = ((cells - (side - 1) / 2).square().sum(dim=1)).argsort(stable=True)
-    for filled in (5, 8):
-        tokens = -(-count // filled)
-        if tokens <= len(cells):
-            break
-    places = torch.cartesian_prod(*[torch.arange(2, dtype=torch.int32)] * 3)[:filled]
-    voxels = (cells[order[:tokens], None] * 2 + places).flatten(0, 1)[:count]
+    nearest = cells[((cells - (side - 1) / 2).square().sum(dim=1)).argsort(stable=True)[: size.tokens]]
+    places = torch.cartesian_prod(*[torch.arange(2, dtype=torch.int32)] * 3)
+    filled, extra = divmod(size.voxels, size.tokens)
+    parts = [nearest[:, None] * 2 + places[:filled], nearest[:extra, None] * 2 + places[filled : filled + 1]]
+    voxels = torch.cat([part.flatten(0, 1) for part in parts])
     keys = (voxels[:, 0] * resolution + voxels[:, 1]) * resolution + voxels[:, 2]
     return voxels[keys.argsort()]

@@ -57,13 +57,14 @@ class GraphedLatentFlow:
         guided: bool,
     ) -> tuple[Float[Tensor, "voxels channels"], ...]:
         """The conditional velocity, and the unconditional one if `guided`."""
-        tables = padded.flow_tables.twice if guided else padded.flow_tables
+        tables = padded.flow_tables
+        both = [*tables.tensors(), *tables.twice.tensors()] if guided else tables.tensors()
         inputs = [
             padded.padded(x),
             padded.grid.memo(
                 "token positions", lambda: padded.token_positions(self._flow.config.model_channels)
             ),
-            *tables.tensors(),
+            *both,
             *modulations,
             *(context.keys for context in contexts),
             *(context.values for context in contexts),
@@ -72,14 +73,19 @@ class GraphedLatentFlow:
         return tuple(part.index_select(0, padded.rows) for part in out.chunk(2 if guided else 1))
 
     def _guided(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        return self._step(torch.cat([x, x]), torch.cat([positions, positions]), others)
+        """Both velocities; what precedes the condition is the same for both and computed once."""
+        count = FlowTables.count()
+        single, twice = FlowTables.of(others[:count]), FlowTables.of(others[count : 2 * count])
+        return self._step(x, positions, single, twice, others[2 * count :])
 
     def _plain(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        return self._step(x, positions, others)
+        tables = FlowTables.of(others[: FlowTables.count()])
+        return self._step(x, positions, tables, tables, others[FlowTables.count() :])
 
-    def _step(self, x: Tensor, positions: Tensor, others: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def _step(
+        self, x: Tensor, positions: Tensor, single: FlowTables, tables: FlowTables, others: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
         flow, rest = self._flow, iter(others)
-        tables = FlowTables.of(list(islice(rest, FlowTables.count())))
         num_blocks = len(flow.blocks)
         steps = iter(list(islice(rest, len(flow.input_blocks) + num_blocks + len(flow.out_blocks))))
         keys, values = (list(islice(rest, num_blocks)) for _ in range(2))
@@ -87,11 +93,13 @@ class GraphedLatentFlow:
         skips = []
         for block in flow.input_blocks:
             if block.resampling is Resampling.DOWN:
-                h = _downsampled(h, tables)
-            near = tables.coarse_neighbours if block.resampling is Resampling.DOWN else tables.neighbours
+                h = _downsampled(h, single)
+            near = single.coarse_neighbours if block.resampling is Resampling.DOWN else single.neighbours
             h = self._residual(block, h, next(steps), near, near, None)
             skips.append(h)
         h = h + positions.to(h.dtype)
+        copies = len(tables.lengths) // len(single.lengths)
+        h, skips = h.repeat(copies, 1), [skip.repeat(copies, 1) for skip in skips]
         groups = h.unflatten(0, (len(tables.lengths), -1))
         for i, torso in enumerate(flow.blocks):
             constant = self._unconditional[i]

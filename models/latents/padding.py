@@ -16,9 +16,9 @@ from torch import Tensor
 from models.layers.embeddings import voxel_position_embedding
 from models.sparse import VoxelGrid
 
-TOKEN_STEP = 512
-USUAL_VOXELS_PER_TOKEN = 5  # surfaces have about 4
-MOST_VOXELS_PER_TOKEN = 8
+TOKEN_SIZES = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 8192)
+VOXELS_PER_FOUR_TOKENS = (17, 20, 32)  # surfaces have about 16, nothing has more than 32
+USUAL = 20  # up to here sizes are recorded before the first request
 MAX_VOXELS = 40_960  # of a surface; larger ones keep an H100 busy without recorded kernels
 
 
@@ -35,26 +35,19 @@ def padded_size(tokens: int, voxels: int, max_voxels: int = MAX_VOXELS) -> Padde
 
     None if that is more tokens than a surface of `max_voxels` has, rounded up to a whole size.
     """
-    rows, most = _whole_steps(tokens), _whole_steps(-(-max_voxels // USUAL_VOXELS_PER_TOKEN))
-    if rows > most:
-        return None
-    few = voxels <= USUAL_VOXELS_PER_TOKEN * rows
-    return PaddedSize(tokens=rows, voxels=rows * (USUAL_VOXELS_PER_TOKEN if few else MOST_VOXELS_PER_TOKEN))
+    fitting = (size for size in sizes(max_voxels) if size.tokens >= tokens and size.voxels >= voxels)
+    return next(fitting, None)
 
 
-def _whole_steps(tokens: int) -> int:
-    return -(-tokens // TOKEN_STEP) * TOKEN_STEP
-
-
-def usual_sizes(max_voxels: int) -> list[PaddedSize]:
-    """The sizes of surfaces of up to so many voxels, smallest first."""
-    sizes, tokens = list[PaddedSize](), TOKEN_STEP
-    while size := padded_size(tokens, USUAL_VOXELS_PER_TOKEN * tokens, max_voxels):
-        sizes.append(size)
-        if size.voxels >= max_voxels:
-            break
-        tokens = size.tokens + 1
-    return sizes
+def sizes(max_voxels: int, most: int = VOXELS_PER_FOUR_TOKENS[-1]) -> list[PaddedSize]:
+    """All sizes of surfaces of up to so many voxels, and `most` voxels in four tokens, smallest first."""
+    too_few = sum(USUAL * tokens < 4 * max_voxels for tokens in TOKEN_SIZES)
+    return [
+        PaddedSize(tokens=tokens, voxels=ratio * tokens // 4)
+        for tokens in TOKEN_SIZES[: too_few + 1]
+        for ratio in VOXELS_PER_FOUR_TOKENS
+        if ratio <= most
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

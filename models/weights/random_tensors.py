@@ -2,7 +2,8 @@
 
 A folder with the file `RANDOM.json` (see `models.weights.random_layout`) holds configs but no tensors;
 whoever loads from it draws them. Matrices are normal with a deviation of 1 / sqrt(inputs), which keeps
-activations of any depth finite; norms are the identity, biases are zero.
+activations of any depth finite; norms are the identity, biases are zero. T5 does not scale its attention's
+scores, its queries are drawn that much smaller instead, as T5 itself starts.
 """
 
 import json
@@ -20,6 +21,8 @@ from models.weights.sources import Shapes
 MARKER = "RANDOM.json"
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0, "num_batches_tracked": 0.0}
 GAINS = ("gamma", "lambda1", "logit_scale")
+
+T5_QUERIES, T5_HEAD_CHANNELS = "SelfAttention.q.weight", 64
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -83,6 +86,8 @@ def draw(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
     if tensor.dim() < 2:
         return tensor.zero_()
     inputs = tensor.shape[1] if tensor.dim() == 2 else prod(tensor.shape[1:])
+    if name.endswith(T5_QUERIES):
+        inputs *= T5_HEAD_CHANNELS
     return tensor.normal_(0.0, inputs**-0.5, generator=generator)
 
 
