@@ -27,8 +27,8 @@ from models.gaussians.gaussians import Gaussians
 
 ROWS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "+ compiled flow blocks": {"blocks": True},
-    "+ compiled residual blocks": {"residuals": True},
+    "+ fused flow blocks": {"blocks": True},
+    "+ fused residual blocks": {"residuals": True},
     "+ decoder in window order": {"decoder": True},
     "+ recorded kernels": {"graphs": True},
 }

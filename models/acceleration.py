@@ -1,21 +1,20 @@
 """Switches of the GPU's fast paths; everything is off in a freshly loaded model, which is the reference.
 
-    blocks      flow blocks compiled, on tensors alone (rounding: other kernels, same formula)
-    residuals   sparse residual blocks compiled, upsampling ones on coarse rows (rounding)
-    decoder     Gaussian decoder's blocks compiled, rows kept in window order (rounding)
+    blocks      flow blocks with what lies between two products in one kernel each (rounding)
+    residuals   sparse residual blocks likewise, upsampling ones on coarse rows (rounding)
+    decoder     Gaussian decoder's blocks likewise, rows kept in window order (rounding)
     graphs      image encoder, flows' steps and decoders recorded as CUDA graphs, sparse ones on padded grids
                 (rounding)
-    attention   which attention kernel the compiled blocks take (rounding)
+    attention   which attention kernel the blocks take (rounding)
 
-The first call of each shape compiles and records: serve after a warm-up.
+The first call of each shape builds kernels and records: serve after a warm-up.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.conditioning import ImageEncoder
 from models.gaussians.decoder import GaussianDecoder
@@ -34,11 +33,6 @@ from models.structure.graphed_flow import graphed_velocity
 if TYPE_CHECKING:
     from models.condition_to_3d import ConditionTo3D
 
-F = TypeVar("F", bound=Callable[..., object])
-BLOCK_ROWS = {1: 1}  # argument: dimension, where the number of tokens stands
-RESIDUAL_ROWS = {1: 0, 2: 0, 3: 0, 4: 0, 5: 0}
-MANY_SHAPES = 64  # one compiled variant for each of: stage, guidance, batch size
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
@@ -46,7 +40,6 @@ class Switches:
 
     Attributes:
         recorded_voxels: Objects with more run without recorded kernels: the largest size takes most memory.
-        compiler: torch.compile's back end; `eager` keeps the fast formulas without compiling them.
     """
 
     blocks: bool = False
@@ -55,7 +48,6 @@ class Switches:
     graphs: bool = False
     recorded_voxels: int = MAX_VOXELS
     attention: AttentionBackend = "default"
-    compiler: str | Callable[..., object] = "inductor"
 
     @classmethod
     def for_device(
@@ -66,9 +58,9 @@ class Switches:
         return cls(blocks=on, residuals=on, decoder=on, graphs=on and graphs, recorded_voxels=recorded_voxels)
 
     @classmethod
-    def all_on(cls, compiler: str = "inductor") -> "Switches":
+    def all_on(cls) -> "Switches":
         """Every switch, wherever it runs."""
-        return cls(blocks=True, residuals=True, decoder=True, graphs=True, compiler=compiler)
+        return cls(blocks=True, residuals=True, decoder=True, graphs=True)
 
     def names(self) -> list[str]:
         """The switches that are on, for reports."""
@@ -115,7 +107,7 @@ def accelerate_structure_flow(
 ) -> None:
     """Sets the flow's blocks and steps as the switches say."""
     device = device_of(flow)
-    block = _block(switches, device, rows={})
+    block = dense_block.dense_block(switches.attention, attention_for(device))
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
     flow.run_velocity = StructureFlow.velocity
     if switches.graphs:
@@ -127,12 +119,11 @@ def accelerate_latent_flow(
 ) -> None:
     """Sets the flow's blocks and steps as the switches say; the number of voxels stays variable."""
     device = device_of(flow)
-    block = _block(switches, device, rows=BLOCK_ROWS)
-    residual = fast_residual.residual
+    block = dense_block.dense_block(switches.attention, attention_for(device))
+    residual = fast_residual.FastResidual()
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
     flow.run_residual, flow.recorded = fast_residual.run_plain, None
     if switches.residuals:
-        residual = _compiled_for(residual, switches, RESIDUAL_ROWS)
         flow.run_residual = fast_residual.run_with(residual)
     if switches.graphs:
         flow.recorded = GraphedLatentFlow(
@@ -145,12 +136,9 @@ def accelerate_decoder(
 ) -> None:
     """Sets the decoder's trunk and head as the switches say."""
     block = fast_trunk.windowed_block
-    decoder.run_trunk = fast_trunk.run_plain
-    decoder.make_splats, decoder.recorded = decoder.splats, None
+    decoder.run_trunk, decoder.recorded = fast_trunk.run_plain, None
     if switches.decoder:
-        block = _compiled(block, switches, dynamic=True)
         decoder.run_trunk = fast_trunk.run_with(block)
-        decoder.make_splats = _compiled(decoder.splats, switches, dynamic=True)
     if switches.graphs and suits_varlen(next(decoder.blocks.parameters())):
         decoder.recorded = graphed_decoder(
             decoder, recorder or GraphRecorder(device_of(decoder)), block, switches.recorded_voxels
@@ -160,31 +148,3 @@ def accelerate_decoder(
 def device_of(module: nn.Module) -> torch.device:
     """Where a module's weights are."""
     return next(module.parameters()).device
-
-
-def _block(switches: Switches, device: torch.device, rows: Mapping[int, int]) -> dense_block.DenseBlock:
-    block = dense_block.dense_block(switches.attention, attention_for(device))
-    return _compiled_for(block, switches, rows) if switches.blocks else block
-
-
-def _compiled_for(function: F, switches: Switches, rows: Mapping[int, int]) -> F:
-    """Compiled for any size of the given dimensions, by the argument's place.
-
-    All other sizes are taken as they come: a compiler that knows them is done in half the time.
-    """
-    compiled = _compiled(function, switches, dynamic=None if rows else False)
-
-    def call(*arguments: object) -> object:
-        for place, dimension in rows.items():
-            x = arguments[place]
-            if isinstance(x, Tensor) and x.shape[dimension] > 1:
-                torch._dynamo.maybe_mark_dynamic(x, dimension)
-        return compiled(*arguments)
-
-    return cast(F, call if rows else compiled)
-
-
-def _compiled(function: F, switches: Switches, *, dynamic: bool | None) -> F:
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MANY_SHAPES)
-    compiled = torch.compile(function, fullgraph=True, dynamic=dynamic, backend=switches.compiler)
-    return cast(F, compiled)

@@ -16,8 +16,8 @@ def cases(lab: Lab) -> Iterator[Case]:
     work = Work(flops=decoder_flops(lab.voxels, mean_window))
     ways = {
         "plain": Switches(),
-        "compiled": Switches(decoder=True),
-        "compiled, recorded": Switches(decoder=True, graphs=True),
+        "fused": Switches(decoder=True),
+        "fused, recorded": Switches(decoder=True, graphs=True),
     }
     for name, switches in ways.items():
         yield Case(name=f"splats, new grid, {name}", build=partial(_decode, lab, switches), work=work)

@@ -19,11 +19,11 @@ BLOCKS = Switches(blocks=True)
 ALL = Switches(blocks=True, residuals=True)
 WAYS = {
     "plain": Switches(),
-    "compiled residuals": Switches(residuals=True),
-    "compiled blocks": BLOCKS,
-    "compiled": ALL,
-    "compiled, cudnn": replace(ALL, attention="cudnn"),
-    "compiled, recorded": replace(ALL, graphs=True),
+    "fused residuals": Switches(residuals=True),
+    "fused blocks": BLOCKS,
+    "fused": ALL,
+    "fused, cudnn": replace(ALL, attention="cudnn"),
+    "fused, recorded": replace(ALL, graphs=True),
 }
 
 
@@ -39,7 +39,7 @@ def cases(lab: Lab) -> Iterator[Case]:
             work=Work(flops=flow_flops(tokens, guided=True)),
             error=partial(error_of_first, actual, plain),
         )
-    for name in ("plain", "compiled", "compiled, recorded"):
+    for name in ("plain", "fused", "fused, recorded"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
@@ -50,15 +50,15 @@ def cases(lab: Lab) -> Iterator[Case]:
     for voxels in (8_000, 32_000, 64_000):
         few = len(lab.grid(voxels=voxels).downsampled.coarse)
         yield Case(
-            name=f"12 steps, compiled, recorded, {voxels} voxels",
-            build=partial(_stage, lab, WAYS["compiled, recorded"], 1, voxels),
+            name=f"12 steps, fused, recorded, {voxels} voxels",
+            build=partial(_stage, lab, WAYS["fused, recorded"], 1, voxels),
             work=stage_work(few),
             runs=3,
             profiled=False,
         )
     for objects in (2, 4):
         yield Case(
-            name=f"12 steps, compiled, batch {objects}",
+            name=f"12 steps, fused, batch {objects}",
             build=partial(_stage, lab, ALL, objects),
             work=stage_work(tokens).times(objects),
             runs=3,

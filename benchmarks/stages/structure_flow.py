@@ -18,10 +18,10 @@ TOKENS = 4096
 GUIDED = Work(flops=flow_flops(TOKENS, guided=True))
 WAYS = {
     "plain": Switches(),
-    "compiled": Switches(blocks=True),
-    "compiled, flash": Switches(blocks=True, attention="flash"),
-    "compiled, cudnn": Switches(blocks=True, attention="cudnn"),
-    "compiled, recorded": Switches(blocks=True, graphs=True),
+    "fused": Switches(blocks=True),
+    "fused, flash": Switches(blocks=True, attention="flash"),
+    "fused, cudnn": Switches(blocks=True, attention="cudnn"),
+    "fused, recorded": Switches(blocks=True, graphs=True),
 }
 
 
@@ -46,7 +46,7 @@ def stage_work() -> Work:
 
 
 def _stage_cases(lab: Lab) -> Iterator[Case]:
-    for name in ("plain", "compiled", "compiled, recorded"):
+    for name in ("plain", "fused", "fused, recorded"):
         yield Case(
             name=f"12 steps, {name}",
             build=partial(_stage, lab, WAYS[name]),
@@ -56,8 +56,8 @@ def _stage_cases(lab: Lab) -> Iterator[Case]:
         )
     for objects in (2, 4):
         yield Case(
-            name=f"12 steps, compiled, batch {objects}",
-            build=partial(_stage, lab, WAYS["compiled"], objects),
+            name=f"12 steps, fused, batch {objects}",
+            build=partial(_stage, lab, WAYS["fused"], objects),
             work=stage_work().times(objects),
             runs=3,
             profiled=False,

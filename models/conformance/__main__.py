@@ -78,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="where the modules run; TF32 stays off")
     parser.add_argument("--half", action="store_true", help="only modules, in fp16 against fp32 recordings")
     parser.add_argument("--switches", action="store_true", help="every fast path of models.acceleration on")
-    parser.add_argument("--compiler", default="inductor", help="torch.compile's back end for --switches")
     options = parser.parse_args(arguments)
     roots = options.folders
     missing = [str(root) for root in roots if not root.is_dir()]
@@ -86,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such folder: {', '.join(missing)}")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     counts = dict.fromkeys(Status, 0)
-    switches = Switches.all_on(options.compiler) if options.switches else Switches()
+    switches = Switches.all_on() if options.switches else Switches()
     for root in roots:
         for found in find_fixtures(root, options.device):
             fixture = replace(found, half=options.half, switches=switches)

@@ -68,7 +68,6 @@ class GaussianDecoder(LatentDecoder):
     def __init__(self, config: GaussianDecoderConfig) -> None:
         super().__init__(config.trunk)
         self.config = config
-        self.make_splats = self.splats
         self.recorded: Callable[[SparseTensor], Tensor | None] | None = None  # runs instead where it can
         num = config.gaussians.num_gaussians
         self.out_layer = nn.Linear(config.trunk.model_channels, 14 * num)
@@ -83,7 +82,7 @@ class GaussianDecoder(LatentDecoder):
     def to_gaussians(self, raw: Float[Tensor, "voxels 14*n"], grid: VoxelGrid) -> list[Gaussians]:
         """One set of splats per object, voxel by voxel."""
         raws, coords = torch.split(raw, grid.counts), torch.split(grid.coords[:, 1:], grid.counts)
-        return [self.make_splats(*voxels) for voxels in zip(raws, coords, strict=True)]
+        return [self.splats(*voxels) for voxels in zip(raws, coords, strict=True)]
 
     def splats(self, raw: Float[Tensor, "voxels 14*n"], coords: Int[Tensor, "voxels 3"]) -> Gaussians:
         """Splats of the voxels at `coords` (x, y, z), differentiable in `raw`."""

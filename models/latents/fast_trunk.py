@@ -5,15 +5,17 @@ Everything else in a block treats rows alone, so this is exact.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from models.kernels import normed, normed_sum
+from models.kernels.rows import Norm
 from models.layers.attention import suits_varlen
 from models.layers.blocks import PlainBlock
-from models.layers.norms import BLOCK_EPS, layer_norm
+from models.layers.norms import BLOCK_EPS
 from models.layers.varlen import varlen_attn
 from models.sparse.segments import Segments
 
@@ -45,13 +47,13 @@ def windowed_block(
     longest: int,
 ) -> Float[Tensor, "voxels channels"]:
     """A plain block on rows sorted by window, half precision on a CUDA device."""
-    layer = block.attn
-    q, k, v = layer.to_qkv(layer_norm(x, BLOCK_EPS)).unflatten(1, (3, layer.num_heads, -1)).unbind(dim=1)
+    layer, norm = block.attn, Norm(eps=BLOCK_EPS)
+    q, k, v = layer.to_qkv(normed(x, norm)).unflatten(1, (3, layer.num_heads, -1)).unbind(dim=1)
     if layer.q_rms_norm is not None and layer.k_rms_norm is not None:
         q, k = layer.q_rms_norm(q), layer.k_rms_norm(k)
-    attended = cast(Tensor, varlen_attn(q, k, v, offsets, offsets, longest, longest))
-    x = x + layer.to_out(attended.flatten(1))
-    out: Tensor = x + block.mlp(layer_norm(x, BLOCK_EPS))
+    attended = varlen_attn(q, k, v, offsets, offsets, longest, longest)
+    x, h = normed_sum(x[None], layer.to_out(attended.flatten(1))[None], norm)
+    out: Tensor = x[0] + block.mlp(h[0])
     return out
 
 

@@ -18,32 +18,36 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Heads = Float[Tensor, "groups heads length depth"]
+from models.kernels import fill_up, without_fillers
+from models.kernels.heads import Gamma, Qkv
+
 AttentionAndSum = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
-MEAN_OF = 512  # keys at most: enough beside the fillers of a padded object, cheaper than all of them
 HOPPER = 9  # from here on cuDNN's kernel is faster than the flash kernel
 
 
 def filled_attention(
-    q: Heads, k: Heads, v: Heads, lengths: Int[Tensor, " groups"], attend: AttentionAndSum
-) -> Heads:
+    qkv: Qkv,
+    lengths: Int[Tensor, " groups"],
+    num_heads: int,
+    q_gamma: Gamma | None,
+    k_gamma: Gamma | None,
+    attend: AttentionAndSum,
+) -> Float[Tensor, "groups length channels"]:
     """Attention over the first `lengths` keys of each group; rows past them give nothing of meaning.
 
     Args:
-        q, k, v: Queries, keys, values.
+        qkv: Queries, keys and values side by side; may be changed.
         lengths: Tokens of each group, at least one.
-        attend: Gives attention over all keys, and the log of the sum of its weights [groups, heads, length].
+        num_heads: Heads, side by side in each of the three.
+        q_gamma, k_gamma: Of the RMS norms, if there are any.
+        attend: Gives attention over all keys [groups, heads, length, depth], and the log of the sum of its
+            weights [groups, heads, length].
     """
-    length = k.shape[2]
-    own = (torch.arange(length, device=k.device) < lengths[:, None])[:, None, :, None]
-    some, count = k[:, :, :MEAN_OF], lengths.clamp(max=MEAN_OF)[:, None, None, None]
-    mean = torch.where(own[:, :, :MEAN_OF], some, 0).float().sum(dim=2, keepdim=True) / count
-    mean = mean.to(k.dtype)
-    out, log_sum = attend(q, torch.where(own, k, mean), torch.where(own, v, 0))
-    score = (q.float() * mean.float()).sum(dim=3, keepdim=True) * q.shape[3] ** -0.5
-    share = (length - lengths)[:, None, None, None] * torch.exp(score - log_sum[..., None])
-    return (out.float() / (1 - share)).to(q.dtype)
+    qkv, mean = fill_up(qkv, lengths, num_heads, q_gamma, k_gamma)
+    q, k, v = qkv.unflatten(2, (3, num_heads, -1)).unbind(dim=2)
+    out, log_sum = attend(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+    return without_fillers(out.transpose(1, 2), q, log_sum, mean, lengths).flatten(2)
 
 
 def attention_for(device: torch.device) -> AttentionAndSum:

@@ -25,7 +25,9 @@ def test_rows_past_a_groups_tokens_are_never_read(
     dtype = torch.float16 if device == "cuda" else torch.float32
     q, k, v = (x.to(device, dtype) for x in (q, k, v))
     counts = torch.tensor(lengths, device=device)
-    filled = filled_attention(q, k, v, counts, attention_for(torch.device(device)))
+    qkv = torch.cat([x.transpose(1, 2).flatten(2) for x in (q, k, v)], dim=2)
+    filled = filled_attention(qkv, counts, 2, None, None, attention_for(torch.device(device)))
+    filled = filled.unflatten(2, (2, -1)).transpose(1, 2)
     for i, count in enumerate(lengths):
         queries, keys, values = (x[i, :, :count].double().cpu() for x in (q, k, v))
         alone = F.scaled_dot_product_attention(queries, keys, values)

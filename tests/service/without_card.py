@@ -20,7 +20,7 @@ def install_fast_paths() -> None:
     from models.image.acceleration import ImageSwitches
 
     def all_on(_: object, **chosen: Any) -> Switches:
-        return replace(Switches.all_on("eager"), **chosen)
+        return replace(Switches.all_on(), **chosen)
 
     images = ImageSwitches(blocks=True, norms=True, graphs=True, prompts=1, compiler="eager")
     ImageSwitches.for_device = lambda _: images  # type: ignore[method-assign,assignment]

@@ -1,0 +1,175 @@
+"""Every operation of `models.kernels` on a device, beside its formula in plain operations on the CPU.
+
+As a program: prints the largest relative error of each, with Triton interpreting the kernels on the CPU.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from models.kernels import (
+    fill_up,
+    float8_rows,
+    gathered_columns,
+    normed,
+    normed_heads,
+    normed_sum,
+    rotated,
+    tap_sum,
+    without_fillers,
+)
+from models.kernels.rotary import Projected
+from models.kernels.rows import Norm
+
+Pair = tuple[str, Tensor, Tensor]  # what, by the kernel, by the formula
+Sums = tuple[Tensor, Tensor]
+INTERPRET = "TRITON_INTERPRET"
+
+
+class Cases:
+    """Random inputs of one seed, on the CPU for the formula, on `device` in `dtype` for the kernel."""
+
+    def __init__(self, device: str, dtype: torch.dtype) -> None:
+        self._device, self._dtype = device, dtype
+        self._generator = torch.Generator().manual_seed(0)
+
+    def pairs(self) -> Iterator[Pair]:
+        for channels in (96, 128, 1024, 2048):
+            yield from self._rows(channels)
+        for heads, depth in ((3, 24), (2, 16), (16, 64)):
+            yield from self._heads(heads, depth)
+        for channels in (24, 128, 1024):
+            yield from self._neighbours(channels)
+        for heads, depth in ((3, 24), (24, 128)):
+            yield from self._rotary(heads, depth)
+        if self._device != "cpu":  # the interpreter cuts fp8 off instead of rounding
+            for channels in (48, 3072):
+                yield from self._float8(channels)
+
+    def _rows(self, channels: int) -> Iterator[Pair]:
+        x, y, less = self._random(2, 5, channels), self._random(2, 5, channels), self._random(1, 5, channels)
+        vectors = self._random(1, 6 * channels)
+        scale, shift = vectors[:, channels : 2 * channels], vectors[:, -channels:]
+        own, constant = self._random(2, channels), self._random(1, channels)
+        time, weights = (
+            Norm(scale=scale, shift=shift, plus_one=True),
+            Norm(scale=scale, shift=shift, silu=True),
+        )
+        of_groups = Norm(scale=own, shift=own, plus_one=True)
+        for norm in (time, weights, of_groups, Norm()):
+            vectors_of_norm = (norm.scale, norm.shift)
+            for added, gate, rest in ((y, scale, None), (less, None, constant), (y, own, None)):
+                made = self._kernel(partial(_sum, norm), x, added, gate, rest, *vectors_of_norm)
+                expected = normed_sum(x, added, norm, gate=gate, constant=rest)
+                yield f"sum {channels}", made[0], expected[0]
+                yield f"normed {channels}", made[1], expected[1]
+            (alone,) = self._kernel(partial(_alone, norm), x, *vectors_of_norm)
+            yield f"alone {channels}", alone, normed(x, norm)
+
+    def _heads(self, heads: int, depth: int) -> Iterator[Pair]:
+        qkv, gammas = (
+            self._random(2, 70, 3 * heads * depth),
+            (self._random(heads, depth), self._random(heads, depth)),
+        )
+        lengths = torch.tensor([70, 33])
+        (alone,) = self._kernel(lambda *a: (normed_heads(*a),), qkv, *gammas)
+        yield f"heads {depth}", alone, normed_heads(qkv, *gammas)
+        for some in (gammas, (None, None)):
+            expected, mean = fill_up(qkv, lengths, heads, *some)
+            made = self._kernel(lambda *a: fill_up(a[0], a[1], heads, a[2], a[3]), qkv, lengths, *some)
+            yield f"filled {depth}", made[0], expected
+            yield f"mean {depth}", made[1], mean
+        q, out = (self._random(2, 70, heads, depth) for _ in range(2))
+        sums = self._random(2, heads, 70) + 8
+        (kept,) = self._kernel(lambda *a: (without_fillers(*a),), out, q, sums, mean, lengths)
+        yield f"kept {depth}", kept, without_fillers(out, q, sums, mean, lengths)
+
+    def _neighbours(self, channels: int) -> Iterator[Pair]:
+        table = torch.randint(0, 41, (50, 27), generator=self._generator)
+        feats, products = self._random(40, channels), self._random(40, 27 * channels)
+        bias = self._random(channels)
+        (near,) = self._kernel(lambda *a: (gathered_columns(a[0], a[1][:, 9:18]),), feats, table)
+        yield f"columns {channels}", near, gathered_columns(feats, table[:, 9:18])
+        (total,) = self._kernel(lambda *a: (tap_sum(*a),), products, table, bias)
+        yield f"taps {channels}", total, tap_sum(products, table, bias)
+
+    def _rotary(self, heads: int, depth: int) -> Iterator[Pair]:
+        tables = self._random(12, depth // 2).repeat_interleave(2, dim=1), self._random(12, depth // 2)
+        cos, sin = tables[0], tables[1].repeat_interleave(2, dim=1)
+        for lengths in ((5, 7), (12,)):
+            parts = [
+                [*(self._random(2, length, heads * depth) for _ in range(3)), *self._random(2, depth)]
+                for length in lengths
+            ]
+            made = self._kernel(_rotated, cos, sin, *(x for part in parts for x in part))
+            expected = _rotated(cos, sin, *(x for part in parts for x in part))
+            for name, actual, wanted in zip("qkv", made, expected, strict=True):
+                yield f"{name} {depth}", actual, wanted
+
+    def _float8(self, channels: int) -> Iterator[Pair]:
+        x = self._random(20, channels)
+        made = self._kernel(lambda *a: _decoded(*float8_rows(a[0])), x)
+        expected = _decoded(*float8_rows(x))
+        yield f"fp8 {channels}", made[0], expected[0]
+        yield f"scales {channels}", made[1], expected[1]
+
+    def _random(self, *shape: int) -> Tensor:
+        """Of values that the kernel's precision holds exactly."""
+        return torch.randn(shape, generator=self._generator).to(self._dtype).float()
+
+    def _kernel(self, run: Callable[..., Sequence[Tensor]], *inputs: Tensor | None) -> list[Tensor]:
+        if self._device == "cpu":
+            os.environ[INTERPRET] = "1"
+        try:
+            return [out.cpu() for out in run(*(self._moved(x) for x in inputs))]
+        finally:
+            os.environ.pop(INTERPRET, None)
+
+    def _moved(self, x: Tensor | None) -> Tensor | None:
+        """A copy, for kernels may work in place."""
+        if x is None:
+            return None
+        return x.clone().to(self._device, self._dtype if x.is_floating_point() else x.dtype)
+
+
+def _rotated(cos: Tensor, sin: Tensor, *parts: Tensor) -> Sequence[Tensor]:
+    fives = [parts[i : i + 5] for i in range(0, len(parts), 5)]
+    projected = [Projected(q=q, k=k, v=v, q_weight=u, k_weight=w) for q, k, v, u, w in fives]
+    return rotated(projected, cos, sin, 1e-6)
+
+
+def _decoded(codes: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
+    return codes.float(), scales
+
+
+def _sum(
+    norm: Norm, x: Tensor, y: Tensor, gate: Tensor | None, rest: Tensor | None, *vectors: Tensor
+) -> Sums:
+    return normed_sum(x, y, _with(norm, *vectors), gate=gate, constant=rest)
+
+
+def _alone(norm: Norm, x: Tensor, *vectors: Tensor) -> tuple[Tensor]:
+    return (normed(x, _with(norm, *vectors)),)
+
+
+def _with(norm: Norm, scale: Tensor, shift: Tensor) -> Norm:
+    return replace(norm, scale=scale, shift=shift)
+
+
+def errors(device: str, dtype: torch.dtype) -> dict[str, float]:
+    """The largest relative error of each operation."""
+    largest = dict[str, float]()
+    for name, actual, expected in Cases(device, dtype).pairs():
+        error = float((actual.double() - expected.double()).norm() / expected.double().norm())
+        largest[name] = max(error, largest.get(name, 0.0))
+    return largest
+
+
+if __name__ == "__main__":
+    json.dump(errors("cpu", torch.float32), sys.stdout)
