@@ -1,6 +1,7 @@
 """Fast paths of a FLUX pipeline, each a switch; off, the pipeline runs as it was loaded.
 
-blocks         the transformer's repeated blocks compiled, one compilation for all of a kind (rounding)
+blocks         FLUX.1's blocks with what lies between two products in one kernel each; the other backend's
+               repeated blocks compiled, one compilation for all of a kind (rounding)
 norms          the autoencoder's group norms in pieces; torch's own use a fraction of a large card (rounding)
 graphs         text encoders, transformer and autoencoder recorded as CUDA graphs (exact)
 prompts        the states of the last prompts are kept, so that a second attempt skips T5 (exact)
@@ -12,10 +13,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from diffusers import FluxPipeline
+from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor
 
 from models.graphs import GraphRecorder
+from models.image.flux_blocks import fuse_blocks
 from models.image.norms import split_norms
 from models.image.recording import record_pipeline
 
@@ -30,7 +32,7 @@ class ImageSwitches:
 
     Attributes:
         prompts: So many prompts' states are kept, 0 for none; one takes 2 MiB.
-        compiler: torch.compile's back end.
+        compiler: torch.compile's back end, for the other backend's blocks.
     """
 
     blocks: bool = False
@@ -56,7 +58,9 @@ def accelerate_pipeline(
     pipeline: FluxPipeline, switches: ImageSwitches, recorder: GraphRecorder | None = None
 ) -> None:
     """Sets a loaded pipeline as the switches say; call it once. `recorder` holds the graphs."""
-    if switches.blocks:
+    if switches.blocks and isinstance(pipeline.transformer, FluxTransformer2DModel):
+        fuse_blocks(pipeline.transformer)
+    elif switches.blocks:
         pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
     if switches.norms:
         split_norms(pipeline.vae.decoder)

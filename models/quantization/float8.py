@@ -12,29 +12,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.kernels.float8 import float8_rows, float8_rows_reference
 from models.quantization.linear import QuantizedLinear
 
-FLOAT8 = torch.float8_e4m3fn
-FLOAT8_MAX = torch.finfo(FLOAT8).max
-MIN_MAGNITUDE = 1e-12
 MIN_ROWS = 17  # below, widening the weight is as cheap, and small products have odd alignment rules
 ALIGNMENT = 16  # of both sides of the weight, wanted by the fp8 product
 MIN_CAPABILITY = (8, 9)
-
-
-def quantize_rows(x: Float[Tensor, "rows columns"]) -> tuple[Tensor, Float[Tensor, "rows 1"]]:
-    """Codes in fp8 and the fp32 scale of each row."""
-    magnitude = x.abs().amax(dim=1, keepdim=True).float().clamp_min_(MIN_MAGNITUDE)
-    scale = magnitude / FLOAT8_MAX
-    codes = (x.float() / scale).clamp_(-FLOAT8_MAX, FLOAT8_MAX).to(FLOAT8)
-    return codes, scale
 
 
 def quantized_product(
     x: Float[Tensor, "rows in"], codes: Tensor, scale: Float[Tensor, "out 1"], bias: Tensor | None
 ) -> Float[Tensor, "rows out"]:
     """The reference of the fp8 product: both factors quantised by row, the sum in fp32."""
-    x_codes, x_scale = quantize_rows(x)
+    x_codes, x_scale = float8_rows_reference(x)
     product = (x_codes.float() @ codes.float().T) * x_scale * scale.T
     return (product if bias is None else product + bias.float()).to(x.dtype)
 
@@ -47,7 +37,7 @@ class Float8WeightOnlyLinear(QuantizedLinear):
 
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         super().__init__(weight)
-        codes, scale = quantize_rows(weight)
+        codes, scale = float8_rows(weight)
         self.register_buffer("codes", codes)
         self.register_buffer("scale", scale)
 
@@ -70,7 +60,7 @@ class Float8Linear(Float8WeightOnlyLinear):
         rows = x.reshape(-1, self.in_features)
         if not self._in_float8 or len(rows) < MIN_ROWS:
             return super().forward(x)
-        codes, scale = quantize_rows(rows)
+        codes, scale = float8_rows(rows)
         product: Tensor = torch._scaled_mm(
             codes,
             self.codes.T,
