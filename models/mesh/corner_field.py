@@ -7,7 +7,7 @@ A voxel of the finest grid of R^3 cubes carries, in this order:
 Neighbours disagree about the corners they share: a vertex takes the plain mean over the voxels that touch it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -91,17 +91,29 @@ def corner_offsets(side: int, device: torch.device) -> Int[Tensor, " 8"]:
     return grid_keys(torch.tensor(CORNERS, device=device), side)
 
 
+def marked_keys(count: int, keys: Iterable[Int[Tensor, " some"]], device: torch.device) -> Tensor:
+    """All keys below `count` that occur, ascending; a byte for each possible one, where sorting takes 32."""
+    marks = torch.zeros(count, dtype=torch.bool, device=device)
+    for some in keys:
+        marks.index_fill_(0, some, True)
+    return marks.nonzero()[:, 0]
+
+
 def _vertex_means(lowest: Tensor, parts: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
     """Touched vertices and the means of `parts` [voxels, 8, values], side by side, there.
 
     Corner by corner, because a vertex is a given corner of at most one voxel: nothing is added atomically,
     and no second copy of all corners is needed.
     """
-    corners = lowest[:, None] + corner_offsets(side, lowest.device)
-    keys, vertex = torch.unique(corners, return_inverse=True)
+    offsets = corner_offsets(side, lowest.device).unbind()
+    keys = marked_keys(side**3, (lowest + offset for offset in offsets), lowest.device)
+    row = torch.empty(side**3, dtype=torch.int32, device=lowest.device)
+    row[keys] = torch.arange(len(keys), dtype=torch.int32, device=lowest.device)
     total = parts[0].new_zeros(len(keys), sum(part.shape[2] for part in parts))
     count = parts[0].new_zeros(len(keys), 1)
-    for corner in range(len(CORNERS)):
-        total = total.index_add(0, vertex[:, corner], torch.cat([part[:, corner] for part in parts], dim=1))
-        count = count.index_add(0, vertex[:, corner], torch.ones_like(count[:1]).expand(len(lowest), 1))
+    ones = count.new_ones(1).expand(len(lowest), 1)
+    for corner, offset in enumerate(offsets):
+        vertex = row[lowest + offset]
+        total.index_add_(0, vertex, torch.cat([part[:, corner] for part in parts], dim=1))
+        count.index_add_(0, vertex, ones)
     return keys, total / count

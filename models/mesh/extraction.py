@@ -54,14 +54,14 @@ def _dual_vertices(cubes: SurfaceCubes, tables: CubeTables) -> _Duals:
     cube = torch.arange(len(count), device=count.device).repeat_interleave(count)
     component = torch.arange(len(cube), device=count.device) - first[cube]
     edges = tables.component[cubes.case[cube]]
-    total = cubes.points.new_zeros(len(cube), cubes.points.shape[2])
-    weight = cubes.points.new_zeros(len(cube), 1)
+    total = cubes.values.new_zeros(len(cube), cubes.values.shape[1])
+    weight = cubes.values.new_zeros(len(cube), 1)
     for edge in range(len(EDGES)):
         # Each dual vertex at most once, so that nothing is added atomically.
         rows = (edges[:, edge] == component).nonzero()[:, 0]
         beta = cubes.edge_weights[cube[rows], edge, None]
-        total = total.index_add(0, rows, beta * _crossing(cubes, cube[rows], edge))
-        weight = weight.index_add(0, rows, beta)
+        total.index_add_(0, rows, beta * _crossing(cubes, cube[rows], edge))
+        weight.index_add_(0, rows, beta)
     return _Duals(points=total / weight, cube=cube, first=first)
 
 
@@ -69,7 +69,7 @@ def _crossing(cubes: SurfaceCubes, rows: Tensor, edge: int) -> Tensor:
     """Position and attributes where the weighted distance along an edge is zero."""
     a, b = EDGES[edge]
     at_a, at_b = (cubes.sdf[rows, c, None] * cubes.corner_weights[rows, c, None] for c in (a, b))
-    return (cubes.points[rows, a] * at_b - cubes.points[rows, b] * at_a) / (at_b - at_a)
+    return (cubes.points(rows, a) * at_b - cubes.points(rows, b) * at_a) / (at_b - at_a)
 
 
 def _faces_around(

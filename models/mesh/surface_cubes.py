@@ -1,12 +1,13 @@
 """The cubes that a surface crosses, and what is known at their corners."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from models.mesh.corner_field import CornerField, corner_offsets, grid_coords, grid_keys
+from models.mesh.corner_field import CornerField, corner_offsets, grid_coords, grid_keys, marked_keys
 from models.mesh.cube_tables import CORNERS, CubeTables
 
 REACH = 1 - 1e-8  # of a vertex's displacement, in half cubes
@@ -23,7 +24,9 @@ class SurfaceCubes:
         coords: The same as (x, y, z).
         case: Which corners are inside, with the complement taken where `CubeTables` asks for it.
         sdf: Signed distance at the corners.
-        points: Position and attributes at the corners, what a dual vertex interpolates.
+        vertex: Row of `values` that each corner has.
+        values: Displacement in the world and attributes (0 to 1) of vertices.
+        resolution: Cubes along the grid.
         edge_weights: Positive weight of each edge.
         corner_weights: Positive factors on the signed distances.
         diagonal_weight: Decides which diagonal splits a quad.
@@ -33,10 +36,19 @@ class SurfaceCubes:
     coords: Int[Tensor, "cubes 3"]
     case: Int[Tensor, " cubes"]
     sdf: Float[Tensor, "cubes 8"]
-    points: Float[Tensor, "cubes 8 values"]
+    vertex: Int[Tensor, "cubes 8"]
+    values: Float[Tensor, "vertices values"]
+    resolution: int
     edge_weights: Float[Tensor, "cubes 12"]
     corner_weights: Float[Tensor, "cubes 8"]
     diagonal_weight: Float[Tensor, " cubes"]
+
+    def points(self, rows: Int[Tensor, " some"], corner: int) -> Float[Tensor, "some values"]:
+        """World position and attributes at a corner of some cubes, what a dual vertex interpolates."""
+        values = self.values[self.vertex[rows, corner]]
+        places = self.coords[rows] + torch.tensor(CORNERS[corner], device=rows.device)
+        values[:, :3] += places.to(values.dtype) / self.resolution - 0.5
+        return values
 
 
 def surface_cubes(field: CornerField, tables: CubeTables) -> SurfaceCubes:
@@ -56,7 +68,9 @@ def surface_cubes(field: CornerField, tables: CubeTables) -> SurfaceCubes:
         coords=coords,
         case=_manifold_cases(case[crossed], keys, coords, tables, resolution),
         sdf=sdf[crossed],
-        points=_points(field, coords, vertex),
+        vertex=vertex.int(),
+        values=_values(field),
+        resolution=resolution,
         edge_weights=beta,
         corner_weights=alpha,
         diagonal_weight=gamma,
@@ -78,11 +92,14 @@ def padded(values: Shaped[Tensor, "rows values"], fill: float) -> Shaped[Tensor,
 
 def _cubes_around(vertex_keys: Tensor, resolution: int) -> Tensor:
     """Keys of the cubes inside the grid that touch a vertex, ascending."""
-    corners = torch.tensor(CORNERS, device=vertex_keys.device)
-    coords = (grid_coords(vertex_keys, resolution + 1)[:, None] - corners).flatten(0, 1)
-    inside = ((coords >= 0) & (coords < resolution)).all(dim=1)
-    keys: Tensor = torch.unique(grid_keys(coords[inside], resolution))
-    return keys
+    vertices = grid_coords(vertex_keys, resolution + 1)
+
+    def touching() -> Iterator[Tensor]:
+        for corner in torch.tensor(CORNERS, device=vertex_keys.device):
+            coords = vertices - corner
+            yield grid_keys(coords[((coords >= 0) & (coords < resolution)).all(dim=1)], resolution)
+
+    return marked_keys(resolution**3, touching(), vertex_keys.device)
 
 
 def _cube_weights(field: CornerField, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,13 +115,10 @@ def _cube_weights(field: CornerField, keys: Tensor) -> tuple[Tensor, Tensor, Ten
     )
 
 
-def _points(field: CornerField, coords: Tensor, vertex: Tensor) -> Tensor:
-    """World position and attributes (0 to 1) of each cube's corners [cubes, 8, 3 + attributes]."""
-    places = coords[:, None] + torch.tensor(CORNERS, device=coords.device)
-    displacement = torch.tanh(padded(field.deformation, 0)[vertex]) * (REACH / (2 * field.resolution))
-    attributes = torch.sigmoid(padded(field.attributes, 0)[vertex])
-    places = places.to(displacement.dtype)
-    return torch.cat([places / field.resolution - 0.5 + displacement, attributes], dim=2)
+def _values(field: CornerField) -> Tensor:
+    """Displacement in the world and attributes (0 to 1) of the listed vertices, and of one that is not."""
+    displacement = torch.tanh(padded(field.deformation, 0)) * (REACH / (2 * field.resolution))
+    return torch.cat([displacement, torch.sigmoid(padded(field.attributes, 0))], dim=1)
 
 
 def _manifold_cases(
