@@ -115,7 +115,7 @@ class ImageTo3D:
             encoder_dtype: Precision of the image encoder.
             overrides: Other files for some roles, so that distilled flows drop in (see `read_pipeline`).
             small, max_voxels: See the constructor.
-            switches: Fast paths; by default none. Their first calls compile and record.
+            switches: Fast paths; by default none. Their first calls build kernels and record.
             recorder: Holds recorded kernels; by default one of its own.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A first run of every 3D stage, for fast paths that compile and record when they are first called."""
+"""A first run of every 3D stage, for fast paths that build kernels and record when they are first called."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from models.latents.padding import USUAL, PaddedSize, sizes
 from models.sampling import request_generator
 
 GREY = 128
-ODD = 3  # off every power of two: compilers must not take the warm-up's sizes for a rule
+ODD = 3  # so many fewer than a size holds: objects hardly ever fill one
 
 
 def warm_up(

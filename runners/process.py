@@ -141,7 +141,7 @@ class ModelProcess:
     def warm_up(
         self, stage: str, fast_paths: Sequence[str], run: Callable[[int], object], sizes: Sequence[int]
     ) -> None:
-        """Runs fast paths, which compile when first called, once per batch size, before any request."""
+        """Runs fast paths, which build kernels when first called, once per batch size, before any request."""
         if not fast_paths:
             logger.warning("%s: fast_paths has no effect on %s", stage, self.device)
             return

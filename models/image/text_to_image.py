@@ -76,7 +76,7 @@ class TextToImage:
             text_encoder_quantization: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
             backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.
-            switches: Fast paths; by default none. Their first calls compile and record. The other backend's
+            switches: Fast paths; by default none. Their first calls build and record. The other backend's
                 networks are not recorded and its prompts are not kept: they have other forms.
             recorder: Holds recorded kernels; by default one of its own.
 
