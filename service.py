@@ -75,7 +75,6 @@ class Miner:
             Stages(**stages),
             self._handover,
             max_retries=CONFIGURATION.validation.max_retries,
-            retry_below=CONFIGURATION.validation.retry_below,
             meshes=lack is None,
         )
         size = CONFIGURATION.render.resolution

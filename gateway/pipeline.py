@@ -60,13 +60,13 @@ class Outcome:
         seed: Of the last attempt; asking with it gives the same object at once.
         rejection: Why the last attempt was not good enough; None if it was.
         alignment: How much the object resembles its prompt, -1 to 1; -1 if there is none.
-        whole: Whether it is in one piece.
+        convincing: Whether it is worth no second attempt.
     """
 
     seed: int
     rejection: str | None
     alignment: float = -1.0
-    whole: bool = True
+    convincing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,6 @@ class Pipeline:
         handover: Handover,
         *,
         max_retries: int,
-        retry_below: float = -1.0,
         meshes: bool = False,
     ) -> None:
         """Takes the runners and their files, and what is made of them.
@@ -97,7 +96,6 @@ class Pipeline:
             stages: The runners.
             handover: Where a second attempt's files are.
             max_retries: How often an attempt is repeated.
-            retry_below: Objects with less alignment, or in pieces, are made a second time; -1: none.
             meshes: Whether meshes can be made.
         """
         self.stages = stages
@@ -107,7 +105,6 @@ class Pipeline:
         self._spz = stages.video.called("spz")
         self._meshes = meshes
         self._max_retries = max_retries
-        self._retry_below = retry_below
 
     async def make_ply(
         self,
@@ -143,15 +140,12 @@ class Pipeline:
                 break
             logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
         next_seed = next(following, None)
-        doubtful = outcome.rejection is None and not self._convinces(outcome)
+        doubtful = outcome.rejection is None and not outcome.convincing
         if doubtful and next_seed is not None and seed == RANDOM_SEED:
             limit = spare_seconds()
             if limit >= SPARE_FACTOR * took:
                 return await self._better(outcome, order, next_seed, limit)
         return outcome
-
-    def _convinces(self, outcome: Outcome) -> bool:
-        return outcome.whole and outcome.alignment >= self._retry_below
 
     async def _better(self, first: Outcome, order: _Order, seed: int, limit: float) -> Outcome:
         """The better of an object that passed and of a second attempt, which may take `limit` seconds."""
@@ -162,7 +156,7 @@ class Pipeline:
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
-            ranks = [(self._convinces(made), made.alignment) for made in (first, second)]
+            ranks = [(made.convincing, made.alignment) for made in (first, second)]
             better = second.rejection is None and ranks[1] > ranks[0]
             if better:
                 self._handover.replace(order.ply, other)
@@ -220,7 +214,7 @@ class Pipeline:
             raise
         rejection = None if verdict.passed else verdict.reason or "not passed"
         alignment = -1.0 if verdict.alignment is None else verdict.alignment
-        return Outcome(seed=seed, rejection=rejection, alignment=alignment, whole=verdict.whole)
+        return Outcome(seed=seed, rejection=rejection, alignment=alignment, convincing=verdict.convincing)
 
 
 def seeds(first: int, count: int) -> Iterator[int]:

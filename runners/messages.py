@@ -122,10 +122,10 @@ class JudgeJob(Job):
 
 
 class JudgeResult(Result):
-    """`reason` says why the object does not pass; it is `whole` unless it is known to be in pieces."""
+    """`reason` says why the object does not pass; one that is not `convincing` is worth a second attempt."""
 
     passed: bool = False
-    whole: bool = True
+    convincing: bool = True
     reason: str | None = None
     alignment: float | None = None
     aesthetics: float | None = None

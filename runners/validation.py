@@ -36,15 +36,18 @@ class ValidationRunner(ModelProcess):
 
         from rendering.cameras import orbit
         from rendering.renderer import create_renderer
-        from validation.geometry import measure, num_pieces
+        from validation.geometry import measure
         from validation.scorer import Scorer
-        from validation.verdict import Thresholds, judge
+        from validation.verdict import NEVER, Thresholds, judge
 
         settings = CONFIGURATION.validation
         self._measure, self._judge = measure, judge
-        self._num_pieces = num_pieces if settings.retry_below > -1 else None  # nobody asks otherwise
+        self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
         self._thresholds = Thresholds(
-            alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
+            alignment=settings.alignment,
+            aesthetics=settings.aesthetics,
+            min_splats=settings.min_splats,
+            retry_below=settings.retry_below,
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
         recorder = graph_recorder(CONFIGURATION.device, fast_paths=settings.fast_paths)
@@ -85,10 +88,11 @@ class ValidationRunner(ModelProcess):
         return torch.cat([self._renderer.render(splats, batch) for batch in batches])
 
     def _verdict(self, scores: "Scores", splats: "Gaussians") -> JudgeResult:
-        verdict = self._judge(scores, self._thresholds, self._measure(splats))
+        geometry = self._measure(splats, count_pieces=self._count_pieces)
+        verdict = self._judge(scores, self._thresholds, geometry)
         return JudgeResult(
             passed=verdict.passed,
-            whole=self._num_pieces is None or self._num_pieces(splats) == 1,
+            convincing=verdict.convincing,
             reason=verdict.reason,
             alignment=verdict.alignment,
             aesthetics=verdict.aesthetics,

@@ -32,7 +32,7 @@ from training.judge import IMAGE_SIZE, Judge
 from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES
 from training.prompt_sets import TestPrompt, every_kind, sample, split_by_knowledge, unseen_pairs
-from validation.geometry import measure, num_pieces
+from validation.geometry import measure
 from validation.scorer import Scorer
 from validation.verdict import Thresholds, judge
 
@@ -54,7 +54,7 @@ class Result:
     Attributes:
         kind: The judge's kind; None where nothing was made.
         color: The judge's main colour.
-        whole: Whether it is in one piece.
+        convincing: Whether the service makes no second attempt at it.
         rejection: Why the answer would be 204; None where it is 200.
         strip: Picture of the generated image and some views.
     """
@@ -65,7 +65,7 @@ class Result:
     num_splats: int
     alignment: float
     aesthetics: float
-    whole: bool
+    convincing: bool
     rejection: str | None
     attempts: int
     strip: np.ndarray
@@ -96,9 +96,9 @@ class Evaluator:
                 seeds = [seed + i + attempt * RETRY_STEP for i in batch]
                 attempted = self._attempt([prompts[i] for i in batch], seeds, attempt)
                 for i, result in zip(batch, attempted, strict=True):
-                    results[i] = better(results.get(i), result, settings.retry_below)
+                    results[i] = better(results.get(i), result)
             failed = {i for i in open_items if results[i].rejection is not None}
-            doubtful = {i for i in open_items if not convinces(results[i], settings.retry_below)} - improved
+            doubtful = {i for i in open_items if not results[i].convincing} - improved
             improved |= doubtful - failed  # once is enough
             open_items = sorted(failed | doubtful)
         return [results[i] for i in range(len(prompts))]
@@ -141,9 +141,12 @@ class Evaluator:
         views = self.renderer.render(splats, orbit(settings.views, size=settings.view_size))
         scores = self.scorer.score([prompt.text], [views])[0]
         thresholds = Thresholds(
-            alignment=settings.alignment, aesthetics=settings.aesthetics, min_splats=settings.min_splats
+            alignment=settings.alignment,
+            aesthetics=settings.aesthetics,
+            min_splats=settings.min_splats,
+            retry_below=settings.retry_below,
         )
-        verdict = judge(scores, thresholds, measure(splats))
+        verdict = judge(scores, thresholds, measure(splats, count_pieces=True))
         seen = self.renderer.render(
             splats, orbit(azimuths_degrees=JUDGE_AZIMUTHS, elevation_degrees=18, size=IMAGE_SIZE)
         )
@@ -158,23 +161,18 @@ class Evaluator:
             num_splats=splats.num_splats,
             alignment=float(scores.alignment),
             aesthetics=float(scores.aesthetics),
-            whole=num_pieces(splats) == 1,
+            convincing=verdict.convincing,
             rejection=None if verdict.passed else verdict.reason or "not passed",
             attempts=attempt + 1,
             strip=np.concatenate([_resized(image), *shown.cpu().numpy()], axis=1),
         )
 
 
-def convinces(result: Result, retry_below: float) -> bool:
-    """Whether the service makes no second attempt at a result that passes."""
-    return result.alignment >= retry_below and (result.whole or retry_below == -1)
-
-
-def better(first: Result | None, second: Result, retry_below: float) -> Result:
+def better(first: Result | None, second: Result) -> Result:
     """What is served of two attempts: what passes, then what convinces, then what is better aligned."""
     if first is None or first.rejection is not None:
         return second
-    ranks = [(convinces(result, retry_below), result.alignment) for result in (first, second)]
+    ranks = [(result.convincing, result.alignment) for result in (first, second)]
     keeps_first = second.rejection is not None or ranks[1] <= ranks[0]
     return replace(first, attempts=second.attempts) if keeps_first else second
 
@@ -192,7 +190,7 @@ def _failed(prompt: TestPrompt, image: np.ndarray, error: object, attempt: int) 
         num_splats=0,
         alignment=0.0,
         aesthetics=0.0,
-        whole=True,
+        convincing=False,
         rejection=str(error),
         attempts=attempt + 1,
         strip=np.concatenate([_resized(image), blank], axis=1),
@@ -237,7 +235,7 @@ def save_results(results: Sequence[Result], out: Path, name: str) -> None:
             "splats": r.num_splats,
             "alignment": round(r.alignment, 4),
             "aesthetics": round(r.aesthetics, 3),
-            "whole": r.whole,
+            "convincing": r.convincing,
             "rejection": r.rejection,
             "attempts": r.attempts,
         }

@@ -22,16 +22,18 @@ class Geometry:
         faint_share: Share of opacities below 0.001.
         all_rotations_identity: Whether no splat is turned.
         all_finite: Whether every value is a number.
+        num_pieces: Parts that do not touch each other; None where nobody counted.
     """
 
     num_splats: int
     faint_share: float
     all_rotations_identity: bool
     all_finite: bool
+    num_pieces: int | None = None
 
 
-def measure(gaussians: Gaussians) -> Geometry:
-    """Measures one object in any space."""
+def measure(gaussians: Gaussians, *, count_pieces: bool = False) -> Geometry:
+    """Measures one object in any space; counting its pieces takes the longest."""
     fields = (gaussians.means, gaussians.scales, gaussians.quats_wxyz, gaussians.opacities, gaussians.colors)
     count = gaussians.num_splats
     identity = gaussians.quats_wxyz.new_tensor([1.0, 0.0, 0.0, 0.0])
@@ -42,6 +44,7 @@ def measure(gaussians: Gaussians) -> Geometry:
         faint_share=faint / count if count else 1.0,
         all_rotations_identity=bool(unturned),
         all_finite=all(bool(torch.isfinite(field).all()) for field in fields),
+        num_pieces=num_pieces(gaussians) if count_pieces else None,
     )
 
 

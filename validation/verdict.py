@@ -6,6 +6,7 @@ from validation.geometry import Geometry, failed_gate
 from validation.scorer import Scores
 
 VALIDATOR_MIN_SPLATS = 7000
+NEVER = -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +17,13 @@ class Thresholds:
         alignment: Mean cosine of prompt and views; its scale depends on the model.
         aesthetics: Mean rating of the views.
         min_splats: The subnet's validator rejects below 7000.
+        retry_below: An object that passes with less alignment, or in pieces, does not convince; -1: all do.
     """
 
     alignment: float
     aesthetics: float
     min_splats: int = VALIDATOR_MIN_SPLATS
+    retry_below: float = NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +32,15 @@ class Verdict:
 
     Attributes:
         passed: Whether it may be sent.
+        convincing: Whether it is worth no second attempt. Of two that pass, one that convinces is better,
+            then one that is better aligned.
         reason: Why not, for people; None when it passed.
         alignment, aesthetics: The scores it had.
         num_splats: How many splats it has.
     """
 
     passed: bool
+    convincing: bool
     reason: str | None
     alignment: float
     aesthetics: float
@@ -50,8 +56,15 @@ def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict
         reason = f"aesthetics {scores.aesthetics:.2f} is below {thresholds.aesthetics:.2f}"
     return Verdict(
         passed=reason is None,
+        convincing=reason is None and _convinces(scores, thresholds, geometry),
         reason=reason,
         alignment=scores.alignment,
         aesthetics=scores.aesthetics,
         num_splats=geometry.num_splats,
     )
+
+
+def _convinces(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> bool:
+    if thresholds.retry_below == NEVER:
+        return True
+    return scores.alignment >= thresholds.retry_below and geometry.num_pieces in (None, 1)

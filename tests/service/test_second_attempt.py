@@ -63,9 +63,10 @@ class Objects:
         passed = alignment is not None
         reason = None if passed else "alignment"
         whole = self.whole[self.made - 1]
-        return JudgeResult(passed=passed, reason=reason, alignment=alignment, whole=whole)
+        convincing = whole and alignment is not None and alignment >= BELOW
+        return JudgeResult(passed=passed, reason=reason, alignment=alignment, convincing=convincing)
 
-    def pipeline(self, handover: Handover, *, max_retries: int = 1, retry_below: float = BELOW) -> Pipeline:
+    def pipeline(self, handover: Handover, *, max_retries: int = 1) -> Pipeline:
         blank = FakeStage(lambda job: _Image())
         stages = Stages(
             text_to_image=blank,  # type: ignore[arg-type]
@@ -74,7 +75,7 @@ class Objects:
             validation=FakeStage(self.judge),  # type: ignore[arg-type]
             video=blank,  # type: ignore[arg-type]
         )
-        return Pipeline(stages, handover, max_retries=max_retries, retry_below=retry_below)
+        return Pipeline(stages, handover, max_retries=max_retries)
 
 
 class _Image:
@@ -122,7 +123,7 @@ async def test_the_better_of_two_is_kept_with_its_latents_and_its_seed(
     handover: Handover, tmp_path: Path, second: float | None, kept: int
 ) -> None:
     first_alone = await made(Objects([0.05]), handover, seed=7)
-    assert first_alone[0] == Outcome(seed=7, rejection=None, alignment=0.05)
+    assert first_alone[0] == Outcome(seed=7, rejection=None, alignment=0.05, convincing=False)
     objects = Objects([0.05, second])
     outcome, ply, latents = await made(objects, handover)
     assert objects.made == 2
@@ -154,11 +155,9 @@ async def test_an_object_in_pieces_is_made_again(
     [
         {"seed": 7},
         {"max_retries": 0},
-        {"retry_below": -1.0},
-        {"retry_below": 0.05},
         {"spare_seconds": 0.0},
     ],
-    ids=["a seed was named", "no retry is left", "switched off", "good enough", "no time"],
+    ids=["a seed was named", "no retry is left", "no time"],
 )
 async def test_there_is_no_second_attempt_when(handover: Handover, options: dict[str, Any]) -> None:
     objects = Objects([0.05, 0.9])

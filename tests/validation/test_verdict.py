@@ -49,6 +49,27 @@ def test_each_gate_rejects_with_its_reason(change: dict[str, object], reason: st
     assert reason in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("alignment", "pieces", "retry_below", "convincing"),
+    [
+        (0.6, 1, 0.6, True),
+        (0.59, 1, 0.6, False),
+        (0.6, 2, 0.6, False),
+        (0.6, None, 0.6, True),  # nobody counted
+        (0.5, 2, -1.0, True),  # switched off
+        (0.49, 1, -1.0, False),  # does not even pass
+    ],
+)
+def test_what_passes_poorly_or_in_pieces_does_not_convince(
+    alignment: float, pieces: int | None, retry_below: float, convincing: bool
+) -> None:
+    thresholds = dataclasses.replace(THRESHOLDS, retry_below=retry_below)
+    scores = dataclasses.replace(SCORES, alignment=alignment)
+    verdict = judge(scores, thresholds, dataclasses.replace(GOOD, num_pieces=pieces))
+    assert verdict.convincing == convincing
+    assert verdict.passed == (alignment >= 0.5)
+
+
 @pytest.mark.parametrize("name", ["alignment", "aesthetics"])
 @pytest.mark.parametrize("value", [-1.0, math.nan])
 def test_a_low_or_undefined_score_rejects_with_its_name(name: str, value: float) -> None:
