@@ -25,10 +25,11 @@ def crop_to_object(image: UInt8[np.ndarray, "height width 4"], size: int) -> UIn
 
 def crop_box(alpha: UInt8[np.ndarray, "height width"]) -> tuple[float, float, float, float]:
     """A square (left, top, right, bottom) around the object; it may reach beyond the image."""
-    rows, columns = np.nonzero(alpha > ALPHA_THRESHOLD)
+    opaque = alpha > ALPHA_THRESHOLD
+    rows, columns = (np.flatnonzero(opaque.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         raise EmptyMatteError("no pixel of the image is opaque")
-    top, bottom, left, right = int(rows.min()), int(rows.max()), int(columns.min()), int(columns.max())
+    top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
     half = int(max(right - left, bottom - top) * MARGIN) // 2
     if half == 0:
         raise EmptyMatteError("the object in the image is a single pixel")
