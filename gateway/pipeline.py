@@ -5,8 +5,8 @@
 
 Stages are awaited one by one, so those of different requests overlap.
 
-A result that passes but resembles its prompt little or is in pieces may be made once more, and the better one
-is kept: where the request named no seed (one that is named is that object's name), a retry is left, and so is
+A result that passes but does not convince (`validation.verdict`) may be made once more, and the better one is
+kept: where the request named no seed (one that is named is that object's name), a retry is left, and so is
 time.
 """
 
@@ -15,7 +15,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bentoml.exceptions import BentoMLException
@@ -59,14 +59,12 @@ class Outcome:
     Attributes:
         seed: Of the last attempt; asking with it gives the same object at once.
         rejection: Why the last attempt was not good enough; None if it was.
-        alignment: How much the object resembles its prompt, -1 to 1; -1 if there is none.
-        convincing: Whether it is worth no second attempt.
+        verdict: On the last attempt's object; an empty one if there is none.
     """
 
     seed: int
     rejection: str | None
-    alignment: float = -1.0
-    convincing: bool = True
+    verdict: JudgeResult = field(default_factory=JudgeResult)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +138,7 @@ class Pipeline:
                 break
             logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
         next_seed = next(following, None)
-        doubtful = outcome.rejection is None and not outcome.convincing
+        doubtful = outcome.rejection is None and not outcome.verdict.convincing
         if doubtful and next_seed is not None and seed == RANDOM_SEED:
             limit = spare_seconds()
             if limit >= SPARE_FACTOR * took:
@@ -156,11 +154,11 @@ class Pipeline:
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
-            ranks = [(made.convincing, made.alignment) for made in (first, second)]
-            better = second.rejection is None and ranks[1] > ranks[0]
+            ranks = first.verdict.rank, second.verdict.rank
+            better = ranks[1] > ranks[0]
             if better:
                 self._handover.replace(order.ply, other)
-        logger.info("alignment %.3f, once more %.3f", first.alignment, second.alignment)
+        logger.info("alignment %.3f, once more %.3f", *(made.alignment for made in ranks))
         return second if better else first
 
     async def make_video(self, ply: Path, size: int, watch: Stopwatch) -> bytes:
@@ -213,8 +211,7 @@ class Pipeline:
                 return Outcome(seed=seed, rejection=f"{error.failure.kind}: {error.failure.detail}")
             raise
         rejection = None if verdict.passed else verdict.reason or "not passed"
-        alignment = -1.0 if verdict.alignment is None else verdict.alignment
-        return Outcome(seed=seed, rejection=rejection, alignment=alignment, convincing=verdict.convincing)
+        return Outcome(seed=seed, rejection=rejection, verdict=verdict)
 
 
 def seeds(first: int, count: int) -> Iterator[int]:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
 
+from validation.ranking import Rank, rank
+
 Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
 FailureKind = Literal["empty_matte", "empty_structure", "generation", "abandoned", "internal"]
 
@@ -122,13 +124,18 @@ class JudgeJob(Job):
 
 
 class JudgeResult(Result):
-    """`reason` says why the object does not pass; one that is not `convincing` is worth a second attempt."""
+    """`reason` says why the object does not pass; a `convincing` one does, and is worth no second attempt."""
 
     passed: bool = False
-    convincing: bool = True
+    convincing: bool = False
     reason: str | None = None
     alignment: float | None = None
     aesthetics: float | None = None
+
+    @property
+    def rank(self) -> Rank:
+        """Of two attempts the one of the greater rank is served."""
+        return rank(self)
 
 
 class VideoJob(Job):

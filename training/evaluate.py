@@ -33,6 +33,7 @@ from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES
 from training.prompt_sets import TestPrompt, every_kind, sample, split_by_knowledge, unseen_pairs
 from validation.geometry import measure
+from validation.ranking import rank
 from validation.scorer import Scorer
 from validation.verdict import Thresholds, judge
 
@@ -70,6 +71,11 @@ class Result:
     attempts: int
     strip: np.ndarray
 
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is 200."""
+        return self.rejection is None
+
 
 class Evaluator:
     """All stages in one process, on one device."""
@@ -97,9 +103,9 @@ class Evaluator:
                 attempted = self._attempt([prompts[i] for i in batch], seeds, attempt)
                 for i, result in zip(batch, attempted, strict=True):
                     results[i] = better(results.get(i), result)
-            failed = {i for i in open_items if results[i].rejection is not None}
-            doubtful = {i for i in open_items if not results[i].convincing} - improved
-            improved |= doubtful - failed  # once is enough
+            failed = {i for i in open_items if not results[i].passed}
+            doubtful = {i for i in open_items if not results[i].convincing} - failed - improved
+            improved |= doubtful  # once is enough
             open_items = sorted(failed | doubtful)
         return [results[i] for i in range(len(prompts))]
 
@@ -169,12 +175,10 @@ class Evaluator:
 
 
 def better(first: Result | None, second: Result) -> Result:
-    """What is served of two attempts: what passes, then what convinces, then what is better aligned."""
-    if first is None or first.rejection is not None:
+    """What is served of two attempts; after one that failed always the second."""
+    if first is None or not first.passed or rank(second) > rank(first):
         return second
-    ranks = [(result.convincing, result.alignment) for result in (first, second)]
-    keeps_first = second.rejection is not None or ranks[1] <= ranks[0]
-    return replace(first, attempts=second.attempts) if keeps_first else second
+    return replace(first, attempts=second.attempts)
 
 
 def _settings(options: SamplerOptions) -> SamplerSettings:
@@ -210,8 +214,8 @@ def summary(results: Sequence[Result]) -> dict[str, float]:
         "prompts": len(results),
         "kind_top1": _share([r.kind == r.prompt.kind for r in with_kind]),
         "color_right": _share([r.color == r.prompt.color for r in with_color]),
-        "passed": _share([r.rejection is None for r in results]),
-        "first_attempt": _share([r.rejection is None and r.attempts == 1 for r in results]),
+        "passed": _share([r.passed for r in results]),
+        "first_attempt": _share([r.passed and r.attempts == 1 for r in results]),
         "min_splats": min((r.num_splats for r in made), default=0),
         "median_splats": float(np.median([r.num_splats for r in made])) if made else 0.0,
         "median_alignment": float(np.median([r.alignment for r in results])),

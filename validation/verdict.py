@@ -32,8 +32,7 @@ class Verdict:
 
     Attributes:
         passed: Whether it may be sent.
-        convincing: Whether it is worth no second attempt. Of two that pass, one that convinces is better,
-            then one that is better aligned.
+        convincing: Whether it passes, and is worth no second attempt (`validation.ranking` compares two).
         reason: Why not, for people; None when it passed.
         alignment, aesthetics: The scores it had.
         num_splats: How many splats it has.

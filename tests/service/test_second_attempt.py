@@ -123,13 +123,13 @@ async def test_the_better_of_two_is_kept_with_its_latents_and_its_seed(
     handover: Handover, tmp_path: Path, second: float | None, kept: int
 ) -> None:
     first_alone = await made(Objects([0.05]), handover, seed=7)
-    assert first_alone[0] == Outcome(seed=7, rejection=None, alignment=0.05, convincing=False)
+    assert first_alone[0] == Outcome(seed=7, rejection=None, verdict=JudgeResult(passed=True, alignment=0.05))
     objects = Objects([0.05, second])
     outcome, ply, latents = await made(objects, handover)
     assert objects.made == 2
     assert (ply, latents) == (f"object {kept}", f"latents {kept}")
     assert outcome.rejection is None
-    assert outcome.alignment == (second if kept == 2 else 0.05)
+    assert outcome.verdict.alignment == (second if kept == 2 else 0.05)
     assert not left_in(tmp_path)
 
 
@@ -150,6 +150,12 @@ async def test_an_object_in_pieces_is_made_again(
     assert (objects.made, ply) == (2, f"object {kept}")
 
 
+async def test_an_object_that_convinces_is_not_made_again(handover: Handover) -> None:
+    objects = Objects([BELOW, 0.9])
+    outcome, ply, _ = await made(objects, handover)
+    assert (objects.made, ply, outcome.verdict.alignment) == (1, "object 1", BELOW)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -162,7 +168,7 @@ async def test_an_object_in_pieces_is_made_again(
 async def test_there_is_no_second_attempt_when(handover: Handover, options: dict[str, Any]) -> None:
     objects = Objects([0.05, 0.9])
     outcome, ply, _ = await made(objects, handover, **options)
-    assert (objects.made, ply, outcome.alignment) == (1, "object 1", 0.05)
+    assert (objects.made, ply, outcome.verdict.alignment) == (1, "object 1", 0.05)
 
 
 async def test_a_retry_after_a_failure_was_the_only_one(handover: Handover) -> None:
@@ -176,7 +182,7 @@ async def test_a_second_attempt_that_takes_too_long_or_fails_costs_nothing(
 ) -> None:
     for objects in (Objects([0.05, 0.9], seconds=5.0), Objects([0.05, ServiceUnavailable("busy")])):
         outcome, ply, _ = await made(objects, handover, spare_seconds=0.1)
-        assert (objects.made, ply, outcome.alignment) == (2, "object 1", 0.05)
+        assert (objects.made, ply, outcome.verdict.alignment) == (2, "object 1", 0.05)
     assert not left_in(tmp_path)
 
 

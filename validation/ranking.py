@@ -1,0 +1,33 @@
+"""Which of two results is better. It needs no torch, so that messages can be ranked in the gateway too."""
+
+from typing import NamedTuple, Protocol
+
+
+class Judged(Protocol):
+    """What a verdict says of a result, wherever it is written down."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the result may be sent."""
+
+    @property
+    def convincing(self) -> bool:
+        """Whether it passes, and is worth no second attempt."""
+
+    @property
+    def alignment(self) -> float | None:
+        """Mean cosine of prompt and views; None if nothing was scored."""
+
+
+class Rank(NamedTuple):
+    """How good a result is; the greater rank is served, and of equal ones the first."""
+
+    passed: bool
+    convincing: bool
+    alignment: float
+
+
+def rank(judged: Judged) -> Rank:
+    """What passes comes before what does not, then what convinces, then what resembles its prompt more."""
+    alignment = -1.0 if judged.alignment is None else judged.alignment
+    return Rank(judged.passed, judged.convincing, alignment)
