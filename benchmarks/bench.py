@@ -1,7 +1,7 @@
 """What every stage's script shares: cases, the table and the files.
 
     python -m benchmarks.stages.flux [--out DIR] [--compare OLD.json] [--no-profile] [--only WORD]
-    python -m benchmarks.stages --family embedded --voxels 2000 --without "compiled,graph,all on"
+    python -m benchmarks.stages --family embedded --voxels 2000 --without "cudnn,graph,recorded"
 
 A case that fails is printed and the next one runs. Results are written after every case; the last line is
 JSON.

@@ -24,7 +24,7 @@ ARGUMENTS = [
     "--device",
     "cpu",
     "--without",
-    "518,compiled,12 steps",
+    "518,cudnn,12 steps",
 ]
 
 
