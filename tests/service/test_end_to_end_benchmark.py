@@ -11,7 +11,7 @@ from benchmarks.end_to_end import main
 pytestmark = pytest.mark.slow
 
 COUNTS = ["--lone", "4", "--burst", "3", "--bursts", "2", "--videos", "1", "--video-res", "64"]
-LOAD = ["--in-flight", "1,12", "--rate", "20,200", "--requests", "24", "--seconds", "5"]
+LOAD = ["--in-flight", "1,12", "--rate", "20,200", "--requests", "24", "--seconds", "60"]
 
 
 def test_every_phase_is_measured_and_written(
