@@ -1,4 +1,7 @@
-"""FLUX's autoencoder: latents to an image of 512 px."""
+"""FLUX's autoencoder: latents to an image of 512 px.
+
+A decoder that was fused stays so: diffusers' own comes first.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -6,35 +9,49 @@ from functools import partial
 
 import torch
 
-from benchmarks.bench import Case, Lab, Work, run_stages
+from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.measure import Call
+from models.image.autoencoder_blocks import fuse_decoder
 
 FLOPS = 2.5e12
 
 
 def cases(lab: Lab) -> Iterator[Case]:
+    work, plain = Work(flops=FLOPS), list[torch.Tensor]()
     for layout, name in ((torch.contiguous_format, "planes"), (torch.channels_last, "channels last")):
-        yield Case(name=f"decode, {name}", build=partial(_decode, lab, layout), work=Work(flops=FLOPS))
-    yield Case(name="decode, channels last, compiled", build=partial(_compiled, lab), work=Work(flops=FLOPS))
+        yield Case(name=f"decode, {name}", build=partial(_decode, lab, layout, plain), work=work)
+    fused = list[torch.Tensor]()
+    yield Case(
+        name="decode, fused",
+        build=partial(_fused, lab, fused),
+        work=work,
+        error=partial(error_of_first, fused, plain),
+    )
 
 
 def _latents(lab: Lab) -> torch.Tensor:
     vae = lab.text_to_image._pipeline.vae
     side = lab.sizes.image // lab.text_to_image._pipeline.vae_scale_factor
-    return torch.randn(1, vae.config.latent_channels, side, side, device=lab.device, dtype=vae.dtype)
+    generator = torch.Generator(lab.device).manual_seed(0)
+    shape = (1, vae.config.latent_channels, side, side)
+    return torch.randn(shape, device=lab.device, dtype=vae.dtype, generator=generator)
 
 
-def _decode(lab: Lab, layout: torch.memory_format) -> Call:
+def _decode(lab: Lab, layout: torch.memory_format, made: list[torch.Tensor]) -> Call:
     vae = lab.text_to_image._pipeline.vae.to(memory_format=layout)
     z = _latents(lab).contiguous(memory_format=layout)
-    return lambda: vae.decode(z, return_dict=False)[0]
+
+    def run() -> torch.Tensor:
+        image: torch.Tensor = vae.decode(z, return_dict=False)[0]
+        return image
+
+    made.append(run())
+    return run
 
 
-def _compiled(lab: Lab) -> Call:
-    vae = lab.text_to_image._pipeline.vae.to(memory_format=torch.channels_last)
-    decoder = torch.compile(vae.decoder)
-    z = _latents(lab).contiguous(memory_format=torch.channels_last)
-    return partial(decoder, z)
+def _fused(lab: Lab, made: list[torch.Tensor]) -> Call:
+    fuse_decoder(lab.text_to_image._pipeline.vae.decoder)
+    return _decode(lab, torch.channels_last, made)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 blocks         FLUX.1's blocks with what lies between two products in one kernel each; the other backend's
                repeated blocks compiled, one compilation for all of a kind (rounding)
-norms          the autoencoder's group norms in pieces; torch's own use a fraction of a large card (rounding)
+autoencoder    its images channels last, with what lies between two convolutions in one kernel each (rounding)
 graphs         text encoders, transformer and autoencoder recorded as CUDA graphs (exact)
 prompts        the states of the last prompts are kept, so that a second attempt skips T5 (exact)
 """
@@ -17,8 +17,8 @@ from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor
 
 from models.graphs import GraphRecorder
+from models.image.autoencoder_blocks import fuse_decoder
 from models.image.flux_blocks import fuse_blocks
-from models.image.norms import split_norms
 from models.image.recording import record_pipeline
 
 KEPT_PROMPTS = 32
@@ -36,7 +36,7 @@ class ImageSwitches:
     """
 
     blocks: bool = False
-    norms: bool = False
+    autoencoder: bool = False
     graphs: bool = False
     prompts: int = 0
     compiler: str = "inductor"
@@ -45,7 +45,7 @@ class ImageSwitches:
     def for_device(cls, device: torch.device) -> "ImageSwitches":
         """Everything on a card, nothing on a CPU."""
         on = device.type == "cuda"
-        return cls(blocks=on, norms=on, graphs=on, prompts=KEPT_PROMPTS if on else 0)
+        return cls(blocks=on, autoencoder=on, graphs=on, prompts=KEPT_PROMPTS if on else 0)
 
     def names(self) -> list[str]:
         """The switches that are on, for logs."""
@@ -62,8 +62,8 @@ def accelerate_pipeline(
         fuse_blocks(pipeline.transformer)
     elif switches.blocks:
         pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
-    if switches.norms:
-        split_norms(pipeline.vae.decoder)
+    if switches.autoencoder:
+        fuse_decoder(pipeline.vae.decoder)
     if switches.graphs:
         record_pipeline(pipeline, recorder or GraphRecorder(pipeline.device))
     if switches.prompts:

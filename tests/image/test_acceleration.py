@@ -10,7 +10,7 @@ from models.image.acceleration import Encoded, ImageSwitches, PromptCache
 from models.image.text_to_image import TextToImage
 from tests.service.tiny_weights import write_text_to_image
 
-ON = ImageSwitches(blocks=True, norms=True, graphs=True, prompts=2, compiler="eager")
+ON = ImageSwitches(blocks=True, autoencoder=True, graphs=True, prompts=2, compiler="eager")
 PROMPTS = ["a pink bicycle", "green tree", "a pink bicycle"]
 
 

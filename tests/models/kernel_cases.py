@@ -12,11 +12,14 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.kernels import (
+    biased_sum,
     fill_up,
     float8_rows,
     gathered_columns,
+    group_normed,
     normed,
     normed_heads,
     normed_sum,
@@ -24,6 +27,7 @@ from models.kernels import (
     tap_sum,
     without_fillers,
 )
+from models.kernels.groups import GroupNorm
 from models.kernels.rotary import Projected
 from models.kernels.rows import Norm
 
@@ -48,8 +52,11 @@ class Cases:
             yield from self._neighbours(channels)
         for heads, depth in ((3, 24), (24, 128)):
             yield from self._rotary(heads, depth)
-        if self._device != "cpu":  # the interpreter cuts fp8 off instead of rounding
-            for channels in (48, 3072):
+        for channels, groups, side in ((12, 4, 5), (64, 16, 9), (128, 32, 24)):
+            yield from self._groups(channels, groups, side)
+        if self._device != "cpu":
+            yield from self._groups(128, 32, 512)  # more pieces than are joined at a time
+            for channels in (48, 3072):  # the interpreter cuts fp8 off instead of rounding
                 yield from self._float8(channels)
 
     def _rows(self, channels: int) -> Iterator[Pair]:
@@ -112,6 +119,25 @@ class Cases:
             for name, actual, wanted in zip("qkv", made, expected, strict=True):
                 yield f"{name} {depth}", actual, wanted
 
+    def _groups(self, channels: int, num_groups: int, side: int) -> Iterator[Pair]:
+        x = 3 * self._random(2, channels, side, side + 2) + 30  # far from zero, where squares cancel
+        x, y = x.to(self._dtype).float(), self._random(2, channels, side, side + 2)
+        weight, shift, bias = self._random(3, channels)
+        for silu in (True, False):
+            run = partial(_normed_groups, num_groups, silu)
+            inputs = (x, weight, shift, bias if silu else None)
+            expected = F.group_norm(
+                (x if inputs[3] is None else x + bias[:, None, None]).double(),
+                num_groups,
+                weight.double(),
+                shift.double(),
+                1e-6,
+            )  # torch's own in fp32 is ten times less exact
+            expected = F.silu(expected) if silu else expected
+            yield f"groups {channels} {side} {silu}", self._kernel(run, *inputs)[0], expected
+        made = self._kernel(lambda *a: [biased_sum(*a)], x, y, bias)
+        yield f"biased sum {channels} {side}", made[0], biased_sum(x, y, bias)
+
     def _float8(self, channels: int) -> Iterator[Pair]:
         x = self._random(20, channels)
         made = self._kernel(lambda *a: _decoded(*float8_rows(a[0])), x)
@@ -142,6 +168,13 @@ def _rotated(cos: Tensor, sin: Tensor, *parts: Tensor) -> Sequence[Tensor]:
     fives = [parts[i : i + 5] for i in range(0, len(parts), 5)]
     projected = [Projected(q=q, k=k, v=v, q_weight=u, k_weight=w) for q, k, v, u, w in fives]
     return rotated(projected, cos, sin, 1e-6)
+
+
+def _normed_groups(
+    num_groups: int, silu: bool, x: Tensor, weight: Tensor, shift: Tensor, bias: Tensor | None
+) -> list[Tensor]:
+    norm = GroupNorm(weight=weight, bias=shift, num_groups=num_groups, eps=1e-6, silu=silu)
+    return [group_normed(x, norm, bias=bias)]
 
 
 def _decoded(codes: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ def install_fast_paths() -> None:
     def all_on(_: object, **chosen: Any) -> Switches:
         return replace(Switches.all_on(), **chosen)
 
-    images = ImageSwitches(blocks=True, norms=True, graphs=True, prompts=1, compiler="eager")
+    images = ImageSwitches(blocks=True, autoencoder=True, graphs=True, prompts=1, compiler="eager")
     ImageSwitches.for_device = lambda _: images  # type: ignore[method-assign,assignment]
     Switches.for_device = all_on  # type: ignore[method-assign,assignment]
 
