@@ -1,16 +1,18 @@
-"""Each switch of the 3D stages off and on, one after the other: an image to PLY bytes, with its exactness.
+"""Each switch off and on, one after the other, with its exactness: prompt to image, image to PLY bytes.
 
-    python -m benchmarks.waterfall [--out DIR]
+    python -m benchmarks.waterfall [--only image,splats] [--out DIR]
 
-Rows are cumulative. The error is that of the decoded splats' centres and colours against the row with
-everything off; both runs have the same noise.
+Rows are cumulative. The error is that of the image's pixels, or of the decoded splats' centres and colours,
+against the row with everything off; all rows have the same noise.
 """
 
 import argparse
 import json
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +20,118 @@ import torch
 
 from benchmarks.bench import Lab, environment, relative_error
 from benchmarks.lab import LATENTS, STRUCTURE
-from benchmarks.measure import measure
+from benchmarks.measure import Call, measure
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
+from models.image.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
 
-ROWS: dict[str, dict[str, Any]] = {
+Changes = Mapping[str, dict[str, Any]]
+IMAGE: Changes = {
+    "plain": {},
+    "+ fused blocks of FLUX.1": {"blocks": True},
+    "+ fused autoencoder": {"autoencoder": True},
+    "+ recorded kernels": {"graphs": True},
+    "+ kept prompts, the same again": {"prompts": KEPT_PROMPTS},
+}
+SPLATS: Changes = {
     "plain": {},
     "+ fused flow blocks": {"blocks": True},
     "+ fused residual blocks": {"residuals": True},
     "+ decoder in window order": {"decoder": True},
     "+ recorded kernels": {"graphs": True},
 }
+STAGES = ("image", "splats")
 
 
 def main() -> int:
-    """Prints the table; returns 1 if a row failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints the tables; returns the number of rows that failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(STAGES), help="of both")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--family", default="published", choices=("published", "embedded"))
     options = parser.parse_args()
-    lab, switches, rows = Lab(options.device), Switches(), dict[str, dict[str, Any]]()
-    expected: Gaussians | None = None
-    for name, change in ROWS.items():
+    lab = Lab(options.device, family=options.family)
+    report: dict[str, Any] = {"environment": environment(lab), "command": " ".join(sys.argv)}
+    makers = {"image": _image_rows, "splats": _splat_rows}
+    for stage in STAGES:
+        if stage not in options.only:
+            continue
+        report[stage] = {}
+        for name, row in makers[stage](lab):
+            report[stage][name] = _tried(f"{stage}: {name}", row)
+            if options.out:
+                options.out.mkdir(parents=True, exist_ok=True)
+                (options.out / "waterfall.json").write_text(json.dumps(report, indent=1))
+    print(json.dumps(report))
+    return sum("failed" in row for stage in STAGES for row in report.get(stage, {}).values())
+
+
+Row = Callable[[], dict[str, Any]]
+Rows = list[tuple[str, Row]]
+
+
+def _image_rows(lab: Lab) -> Rows:
+    plain = list[torch.Tensor]()
+    generate = lab.text_to_image.generate
+    sizes = lab.sizes
+
+    def draw() -> torch.Tensor:
+        image = generate(
+            ["a pink bicycle"],
+            [0],
+            steps=sizes.image_steps,
+            resolution=sizes.image,
+            max_sequence_length=sizes.prompt_tokens,
+        )[0]
+        return torch.from_numpy(image)
+
+    def row(change: dict[str, Any]) -> dict[str, Any]:
+        accelerate_pipeline(lab.text_to_image._pipeline, ImageSwitches(**change))
+        image = draw()
+        plain.append(image)
+        return {**_timed(draw), "error": relative_error(image, plain[0])}
+
+    return [(name, partial(row, change)) for name, change in IMAGE.items()]
+
+
+def _splat_rows(lab: Lab) -> Rows:
+    plain = list[Gaussians]()
+
+    def row(switches: Switches) -> dict[str, Any]:
+        accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
+        splats = _splats(lab)
+        plain.append(splats)
+        centres, colors = (
+            relative_error(getattr(splats, part), getattr(plain[0], part)) for part in ("means", "colors")
+        )
+        return {**_timed(lambda: write_ply(clean_up(_splats(lab)))), "error": max(centres, colors)}
+
+    rows, switches = Rows(), Switches()
+    for name, change in SPLATS.items():
         switches = replace(switches, **change)
-        try:
-            accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
-            splats = _splats(lab)
-            expected = expected or splats
-            timing = measure(lambda: write_ply(clean_up(_splats(lab))), runs=10)
-            error = max(
-                relative_error(splats.means, expected.means), relative_error(splats.colors, expected.colors)
-            )
-            rows[name] = {**asdict(timing), "error": error}
-            print(f"{name:32} {timing.median_ms:9.1f} ms  error {error:.1e}", flush=True)
-        except Exception as failure:
-            traceback.print_exc(file=sys.stdout)
-            rows[name] = {"failed": str(failure)[:300]}
-        report = {"environment": environment(lab), "rows": rows}
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            (options.out / "waterfall.json").write_text(json.dumps(report, indent=1))
-    print(json.dumps(rows))
-    return int(any("failed" in row for row in rows.values()))
+        rows.append((name, partial(row, switches)))
+    return rows
+
+
+def _timed(call: Call) -> dict[str, Any]:
+    return asdict(measure(call, runs=10))
+
+
+def _tried(name: str, row: Row) -> dict[str, Any]:
+    """The row's figures; a failure is one of them."""
+    try:
+        figures = row()
+    except Exception as failure:
+        traceback.print_exc(file=sys.stdout)
+        return {"failed": str(failure)[:300]}
+    print(f"{name:44} {figures['median_ms']:9.1f} ms  error {figures['error']:.1e}", flush=True)
+    return figures
 
 
 def _splats(lab: Lab) -> Gaussians:
