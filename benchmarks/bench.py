@@ -25,7 +25,7 @@ import torch
 from benchmarks.floors import NO_WORK, Work
 from benchmarks.lab import FAMILIES, Lab
 from benchmarks.measure import Call, measure, profile
-from benchmarks.results import Results, read_report
+from benchmarks.results import Results, command_line, read_report
 from models.weights.random_layout import SHELL_VOXELS
 
 __all__ = [
@@ -83,7 +83,7 @@ def run_stages(stages: Sequence[str], arguments: Sequence[str] | None = None) ->
     results, begun = Results(options.out, "stages"), time.perf_counter()
     cases: dict[str, Any] = {}
     results.put("environment", environment(lab))
-    results.content |= {"command": " ".join(sys.argv), "cases": cases}
+    results.content |= {"command": command_line(arguments), "cases": cases}
     # as the runners do it: no gradients, but ordinary tensors, which fast paths may treat differently
     with torch.no_grad():
         for name, case in _chosen(stages, options, lab):

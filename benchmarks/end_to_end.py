@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks import phases
 from benchmarks.client import Client, connected
 from benchmarks.phases import Limits
-from benchmarks.results import Results, comparison, read_report
+from benchmarks.results import Results, command_line, comparison, read_report
 from benchmarks.served import Served, empty_caches, parse_settings, started
 
 SHELL_VOXELS = 16_040
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; 1 if a lone request was not delivered."""
     options = parse_arguments(argv)
     results = Results(options.out, "end_to_end")
-    results.content |= {"command": " ".join(sys.argv[1:] if argv is None else argv), "machine": machine()}
+    results.content |= {"command": command_line(argv), "machine": machine()}
     caches: AbstractContextManager[Path | None] = nullcontext()
     if options.empty_caches or options.second_start:
         caches = empty_caches()

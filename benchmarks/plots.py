@@ -18,7 +18,7 @@ matplotlib.use("Agg")  # files only, no window
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from benchmarks.results import read_report
 
@@ -130,7 +130,8 @@ def batch_cost(report: Report) -> Figure:
         axes.plot(x, cost, "o-", color=color, label=f"{name} ({alone:.0f} ms alone)")
     axes.set_xscale("log", base=2)
     exact_ticks(axes, sorted({x for points in found.values() for x, _ in points}))
-    axes.set(xlabel=X_LABELS["batch"], ylabel="time an item (% of alone)", ylim=(0, None))
+    axes.set(xlabel=X_LABELS["batch"], ylabel="time an item (% of alone)")
+    from_zero(axes)
     axes.legend()
     return figure
 
@@ -141,7 +142,8 @@ def load(report: Report) -> Figure:
     figure, (above, below) = two_figures("Requests in flight (closed loop)", report)
     x = [x for x, _ in levels]
     above.plot(x, [run["per_second"] for _, run in levels], "o-", color=COLORS[0])
-    above.set(ylabel="objects per second", ylim=(0, None))
+    above.set(ylabel="objects per second")
+    from_zero(above)
     latency_lines(below, x, [run for _, run in levels])
     for axes in (above, below):
         axes.set_xscale("log", base=2)
@@ -165,7 +167,8 @@ def open_loop(report: Report) -> Figure:
                 note, (rate, run["per_second"]), xytext=(0, -14), textcoords="offset points", ha="center",
                 fontsize=8, color=MUTED,
             )  # fmt: skip
-    above.set(ylabel="objects per second", ylim=(0, None))
+    above.set(ylabel="objects per second")
+    from_zero(above)
     above.legend()
     latency_lines(below, x, [run for _, run in rates])
     below.set(xlabel="arrivals per second, on average")
@@ -216,15 +219,23 @@ def latency_lines(axes: Axes, x: Sequence[float], runs: Sequence[Report]) -> Non
     ):
         points = [(place, run[key]) for place, run in zip(x, runs, strict=True) if run[key] is not None]
         axes.plot([place for place, _ in points], [y for _, y in points], "o-", color=color, label=name)
-    axes.set(ylabel="latency (s)", ylim=(0, None))
+    axes.set(ylabel="latency (s)")
+    from_zero(axes)
     axes.legend()
+
+
+def from_zero(axes: Axes) -> None:
+    """The y axis starts at zero and ends a little above what was drawn."""
+    axes.set_ylim(0, 1.08 * axes.dataLim.y1)
 
 
 def doubling_axes(axes: Axes, ticks: Sequence[int]) -> None:
     """Logarithmic both ways, with readable numbers."""
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(plain_numbers())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     exact_ticks(axes, ticks)
 
 

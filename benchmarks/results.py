@@ -1,6 +1,7 @@
 """Results that are on disk as soon as they are known, and their comparison with an earlier run's."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,13 @@ class Results:
             fresh = self._file.with_suffix(".new")
             fresh.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
             fresh.replace(self._file)
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """The command that this process runs, as one types it, whatever folder it lies in."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    name = module.name.removesuffix(".__main__") if module else Path(sys.argv[0]).stem
+    return " ".join(["python", "-m", name, *(sys.argv[1:] if arguments is None else arguments)])
 
 
 def read_report(file: Path) -> dict[str, Any]:

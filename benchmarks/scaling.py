@@ -26,7 +26,7 @@ import torch
 from benchmarks.bench import environment
 from benchmarks.lab import FAMILIES, LATENTS, STRUCTURE, Lab
 from benchmarks.measure import Call, measure
-from benchmarks.results import Results, comparison, read_report
+from benchmarks.results import Results, command_line, comparison, read_report
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lab, begun = Lab(options.device, options.shell, options.family), time.perf_counter()
     results, curves = Results(options.out, "scaling"), dict[str, dict[str, Any]]()
     results.put("environment", environment(lab) | {"fast_paths": Switches.for_device(lab.device).names()})
-    results.content |= {"command": " ".join(sys.argv), "curves": curves}
+    results.content |= {"command": command_line(argv), "curves": curves}
     with torch.no_grad():
         for row in rows(lab, options):
             if time.perf_counter() - begun > options.seconds:

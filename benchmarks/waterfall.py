@@ -2,8 +2,9 @@
 
     python -m benchmarks.waterfall [--only image,splats] [--out DIR]
 
-Rows are cumulative. The error is that of the image's pixels, or of the decoded splats' centres and colours,
-against the row with everything off; all rows have the same noise.
+Rows are cumulative and have the same noise. The error is that of the image's pixels, or of the splats
+centres and colours, against the row with everything off; that of splats also against fp32 weights
+and arithmetic.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import torch
 from benchmarks.bench import Lab, environment, relative_error
 from benchmarks.lab import LATENTS, STRUCTURE
 from benchmarks.measure import Call, measure
+from benchmarks.results import command_line
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
@@ -55,15 +57,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--family", default="published", choices=("published", "embedded"))
+    parser.add_argument("--runs", type=int, default=10, help="of each row")
     options = parser.parse_args()
     lab = Lab(options.device, family=options.family)
-    report: dict[str, Any] = {"environment": environment(lab), "command": " ".join(sys.argv)}
+    report: dict[str, Any] = {"environment": environment(lab), "command": command_line()}
     makers = {"image": _image_rows, "splats": _splat_rows}
     for stage in STAGES:
         if stage not in options.only:
             continue
         report[stage] = {}
-        for name, row in makers[stage](lab):
+        for name, row in makers[stage](lab, options.runs):
             report[stage][name] = _tried(f"{stage}: {name}", row)
             if options.out:
                 options.out.mkdir(parents=True, exist_ok=True)
@@ -76,7 +79,7 @@ Row = Callable[[], dict[str, Any]]
 Rows = list[tuple[str, Row]]
 
 
-def _image_rows(lab: Lab) -> Rows:
+def _image_rows(lab: Lab, runs: int) -> Rows:
     plain = list[torch.Tensor]()
     generate = lab.text_to_image.generate
     sizes = lab.sizes
@@ -95,22 +98,24 @@ def _image_rows(lab: Lab) -> Rows:
         accelerate_pipeline(lab.text_to_image._pipeline, ImageSwitches(**change))
         image = draw()
         plain.append(image)
-        return {**_timed(draw), "error": relative_error(image, plain[0])}
+        return {**_timed(draw, runs), "error": relative_error(image, plain[0])}
 
     return [(name, partial(row, change)) for name, change in IMAGE.items()]
 
 
-def _splat_rows(lab: Lab) -> Rows:
+def _splat_rows(lab: Lab, runs: int) -> Rows:
     plain = list[Gaussians]()
+    exact = _in_fp32(lab)
 
     def row(switches: Switches) -> dict[str, Any]:
         accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
         splats = _splats(lab)
         plain.append(splats)
-        centres, colors = (
-            relative_error(getattr(splats, part), getattr(plain[0], part)) for part in ("means", "colors")
-        )
-        return {**_timed(lambda: write_ply(clean_up(_splats(lab)))), "error": max(centres, colors)}
+        return {
+            **_timed(lambda: write_ply(clean_up(_splats(lab))), runs),
+            "error": _error(splats, plain[0]),
+            "error_to_fp32": _error(splats, exact),
+        }
 
     rows, switches = Rows(), Switches()
     for name, change in SPLATS.items():
@@ -119,8 +124,19 @@ def _splat_rows(lab: Lab) -> Rows:
     return rows
 
 
-def _timed(call: Call) -> dict[str, Any]:
-    return asdict(measure(call, runs=10))
+def _in_fp32(lab: Lab) -> Gaussians:
+    """The splats of the same weights before they were rounded."""
+    exact = Lab(str(lab.device), lab.voxels, lab.family)
+    exact.half = torch.float32
+    return _splats(exact)
+
+
+def _error(splats: Gaussians, expected: Gaussians) -> float:
+    return max(relative_error(getattr(splats, part), getattr(expected, part)) for part in ("means", "colors"))
+
+
+def _timed(call: Call, runs: int) -> dict[str, Any]:
+    return asdict(measure(call, runs=runs))
 
 
 def _tried(name: str, row: Row) -> dict[str, Any]:
@@ -130,7 +146,8 @@ def _tried(name: str, row: Row) -> dict[str, Any]:
     except Exception as failure:
         traceback.print_exc(file=sys.stdout)
         return {"failed": str(failure)[:300]}
-    print(f"{name:44} {figures['median_ms']:9.1f} ms  error {figures['error']:.1e}", flush=True)
+    errors = "  ".join(f"{key} {value:.1e}" for key, value in figures.items() if key.startswith("error"))
+    print(f"{name:44} {figures['median_ms']:9.1f} ms  {errors}", flush=True)
     return figures
 
 
