@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
+MORE = {"bicycle": 12}  # spokes are the finest things that the structure holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ def run(work: Path, minutes: float, per_kind: int, workers: int, gpus: int) -> b
         str(per_kind),
         "--workers",
         str(workers),
+        *(part for kind, times in MORE.items() for part in ("--more", f"{kind}={times}")),
     ]
     subprocess.run(data, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     left = minutes - (time.perf_counter() - started) / 60

@@ -91,8 +91,11 @@ def draw_scenes(
     rng: np.random.Generator,
     draw: Callable[[Kind, np.random.Generator], Spec] = draw_spec,
 ) -> Scenes:
-    """Random scenes, every kind equally often."""
-    indices = rng.permutation(np.arange(count) % len(kinds))
+    """Random scenes, every kind as often as its share of the rows."""
+    kind_of_row = np.repeat(np.arange(len(kinds)), [len(rows) for rows in rows_of_kind])
+    indices = rng.permutation(
+        kind_of_row[np.linspace(0, len(kind_of_row), count, endpoint=False).astype(int)]
+    )
     specs = tuple(draw(kinds[i], rng) for i in indices)
     rows = np.array([rng.choice(rows_of_kind[i]) for i in indices])
     palettes = np.stack([palette(kinds[i], spec) for i, spec in zip(indices, specs, strict=True)])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.service.conftest import ROOT, free_port, running_server
 from tests.service.ply_reader import main_color, read_table
+from tests.service.silhouette import gaps_seen_from_the_side
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,6 +53,12 @@ def test_a_pink_bicycle_is_pink_and_passes_the_validators_gates(bicycle: httpx.R
     assert (opacity_logits < -6.9).mean() < 0.8  # the validator's 0.001
     red, green, _ = main_color(bicycle.content)
     assert red > green
+
+
+def test_light_passes_between_its_spokes(bicycle: httpx.Response) -> None:
+    """Five gaps a wheel; the frame and the stays cut two of them or so into smaller ones."""
+    gaps = gaps_seen_from_the_side(read_table(bicycle.content)[1][:, :3])
+    assert sum(size >= 15 for size in gaps) >= 1 + 2 * 4  # the frame's, and those of two wheels
 
 
 def test_independent_readers_take_the_ply(bicycle: httpx.Response, tmp_path: Path) -> None:

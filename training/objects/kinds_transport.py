@@ -6,31 +6,32 @@ from training.objects.builder import Builder, Outline, arc, smooth
 from training.objects.kind import Kind, Part
 
 SIDES = (-1, 1)
+SPOKES = 5  # of a wheel: the gaps between them are wider than a cell of the structure's latents (4 voxels)
 
 
 def build_bicycle(b: Builder) -> None:
-    radius, base = b.vary(0.33, 0.06), b.vary(1.02, 0.05)
-    saddle = b.vary(0.86, 0.05)
+    radius, base = b.vary(0.36, 0.03), b.vary(1.06, 0.03)
+    saddle = b.vary(0.94, 0.05)
     rear, front = (-base / 2, 0.0, radius), (base / 2, 0.0, radius)
     for hub in (rear, front):
-        b.torus("tires", radius - 0.03, 0.03, at=hub, axis="y")
-        b.torus("wheels", radius - 0.066, 0.02, at=hub, axis="y")
-        b.cylinder("wheels", 0.045, 0.1, at=hub, axis="y")
-        for x, _, z in arc(hub, radius - 0.07, 0, 315, num_points=8):
-            b.rod("wheels", hub, (x, 0, z), 0.0145)
+        b.torus("tires", radius - 0.024, 0.024, at=hub, axis="y")
+        b.torus("wheels", radius - 0.05, 0.014, at=hub, axis="y")
+        b.cylinder("wheels", 0.038, 0.1, at=hub, axis="y")
+        for x, _, z in arc(hub, radius - 0.055, 18, 306, num_points=SPOKES):
+            b.rod("wheels", hub, (x, 0, z), 0.017)
     crank, seat = (-0.08, 0.0, radius - 0.04), (-0.21, 0.0, saddle - 0.12)
-    steer = (base / 2 - 0.2, 0.0, 0.82)
-    head, low_head = (steer[0] + 0.02, 0.0, 0.74), (steer[0] + 0.06, 0.0, 0.64)
+    steer = (base / 2 - 0.2, 0.0, 0.9)
+    head, low_head = (steer[0] + 0.02, 0.0, 0.81), (steer[0] + 0.06, 0.0, 0.7)
     for start, end in ((crank, seat), (crank, low_head), (seat, head)):
         b.rod("frame", start, end, 0.042)
     b.rod("frame", low_head, steer, 0.044)
     for y in (-0.055, 0.055):
-        b.rod("frame", (rear[0], y, rear[2]), (crank[0], 0.5 * y, crank[2]), 0.022)
-        b.rod("frame", (rear[0], y, rear[2]), (seat[0], 0.5 * y, seat[2]), 0.022)
+        b.rod("frame", (rear[0], y, rear[2]), (crank[0], 0.5 * y, crank[2]), 0.02)
+        b.rod("frame", (rear[0], y, rear[2]), (seat[0], 0.5 * y, seat[2]), 0.02)
         b.tube(
-            "frame", [(front[0], y, front[2]), (low_head[0] + 0.02, y, 0.62), (low_head[0], 0, 0.66)], 0.026
+            "frame", [(front[0], y, front[2]), (low_head[0] + 0.02, y, 0.68), (low_head[0], 0, 0.72)], 0.026
         )
-    bar = 0.95
+    bar = 1.03
     b.rod("handlebars", steer, (steer[0] - 0.02, 0, bar), 0.028)
     for side in SIDES:
         b.tube(
