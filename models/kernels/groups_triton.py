@@ -53,12 +53,13 @@ def _moments_kernel(  # type: ignore[no-untyped-def]
 def _joined_kernel(  # type: ignore[no-untyped-def]
     means, spreads, group_means, group_scales, num_pixels, num_pieces, piece_pixels, eps,
     CHANNELS: tl.constexpr, WIDTH: tl.constexpr, COLUMNS: tl.constexpr, PIECES: tl.constexpr,
+    TIMES: tl.constexpr,
 ):  # fmt: skip
     image, group = tl.program_id(0), tl.program_id(1)
     column = tl.arange(0, COLUMNS)[None, :]
     mean, spread, count = 0.0, 0.0, 0.0
-    for begin in range(0, num_pieces, PIECES):
-        piece = begin + tl.arange(0, PIECES)[:, None]
+    for time in range(TIMES):  # not up to a number known later: an older interpreter cannot read that
+        piece = time * PIECES + tl.arange(0, PIECES)[:, None]
         inside = (piece < num_pieces) & (column < WIDTH)
         at = (image * num_pieces + piece) * CHANNELS + group * WIDTH + column
         some = tl.load(means + at, mask=inside, other=0.0)
@@ -133,6 +134,7 @@ def normalize(x: Tensor, norm: GroupNorm, bias: Tensor | None) -> Tensor:
     _joined_kernel[(images, norm.num_groups)](
         means, spreads, group_means, group_scales, pixels, pieces, TILES * rows, norm.eps,
         CHANNELS=channels, WIDTH=each, COLUMNS=triton.next_power_of_2(each), PIECES=PIECES,
+        TIMES=triton.cdiv(pieces, PIECES),
     )  # fmt: skip
     out = torch.empty_like(x)
     _applied_kernel[(images, tiles)](
