@@ -11,9 +11,7 @@ import argparse
 import importlib
 import json
 import platform
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,7 +23,7 @@ import torch
 from benchmarks.floors import NO_WORK, Work
 from benchmarks.lab import FAMILIES, Lab
 from benchmarks.measure import Call, measure, profile
-from benchmarks.results import Results, command_line, read_report
+from benchmarks.results import Results, command_line, failure, read_report
 from models.weights.random_layout import SHELL_VOXELS
 
 __all__ = [
@@ -153,7 +151,6 @@ def _cases_of(stage: str, lab: Lab) -> Iterator[Case]:
         cases: Cases = importlib.import_module(f"benchmarks.stages.{stage}").cases
         yield from cases(lab)
     except Exception as error:  # the other stages go on, this one counts as failed
-        traceback.print_exc(file=sys.stdout)
         yield Case(name="its cases", build=partial(_raise, error), profiled=False)
 
 
@@ -176,8 +173,7 @@ def _run(case: Case, lab: Lab, *, profiled: bool) -> dict[str, Any]:
         if profiled and case.profiled:
             result["profile"] = profile(call)
     except Exception as error:
-        traceback.print_exc(file=sys.stdout)
-        result["failed"] = f"{type(error).__name__}: {error}"[:500]
+        result |= failure(error)
     return result
 
 

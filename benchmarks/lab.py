@@ -5,16 +5,19 @@ numbers say nothing about the published models, but every script runs on two CPU
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from benchmarks.floors import Ceilings, measure_ceilings
+from models.errors import MinerError
 from models.gaussians.gaussians import Gaussians
 from models.sampling import SamplerSettings
 from models.sparse import SparseTensor, VoxelGrid
@@ -22,7 +25,7 @@ from models.weights.random_layout import EMBEDDED, SHELL_VOXELS, shell, write_ra
 from models.weights.random_tensors import RandomWeights
 
 if TYPE_CHECKING:
-    from models.image.text_to_image import TextToImage
+    from models.image.text_to_image import Image, TextToImage
     from models.image_to_3d import ImageTo3D
     from models.matte import MatteCutter
     from validation.scorer import Scorer
@@ -123,6 +126,25 @@ class Lab:
 
         return Scorer.load(self.weights / "validation", device=self.device, dtype=self.half)
 
+    def draw(self, prompts: Sequence[str]) -> list["Image"]:
+        """Their images in one batch, with the profile's sizes; seeds count from 0."""
+        return self.text_to_image.generate(
+            prompts,
+            range(len(prompts)),
+            steps=self.sizes.image_steps,
+            resolution=self.sizes.image,
+            max_sequence_length=self.sizes.prompt_tokens,
+        )
+
+    def make(self, cutouts: Sequence[UInt8[np.ndarray, "height width 4"]]) -> list[Gaussians]:
+        """Their objects in one batch, with 12 + 12 steps; seeds count from 0.
+
+        Raises:
+            MinerError: One of them cannot be made.
+        """
+        made = self.image_to_3d.generate(cutouts, range(len(cutouts)), structure=STRUCTURE, latents=LATENTS)
+        return [_no_error(splats) for splats in made]
+
     def condition(self, objects: int = 1) -> Float[Tensor, "objects tokens channels"]:
         """Random tokens, normalised as the image encoder's are."""
         config = self.image_to_3d.image_encoder.model.config
@@ -160,3 +182,9 @@ class Lab:
 
     def _noise(self, *shape: int) -> Tensor:
         return torch.randn(*shape, device=self.device, generator=torch.Generator(self.device).manual_seed(2))
+
+
+def _no_error(splats: Gaussians | MinerError) -> Gaussians:
+    if isinstance(splats, MinerError):
+        raise splats
+    return splats

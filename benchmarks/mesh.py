@@ -17,7 +17,6 @@ import statistics
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import measure, synchronize
+from benchmarks.results import failure
 from export.glb import write_glb
 from export.meshes.finishing import FinishSettings, finish
 from export.meshes.splat_colors import SplatPictures, picture_size
@@ -165,8 +165,7 @@ def main() -> int:
             try:
                 rows[name] = case()
             except Exception as error:
-                traceback.print_exc(file=sys.stdout)
-                rows[name] = {"failed": f"{type(error).__name__}: {error}"[:300]}
+                rows[name] = failure(error)
             print(
                 f"{name:34} " + "  ".join(f"{key} {value}" for key, value in rows[name].items()), flush=True
             )

@@ -2,9 +2,12 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+FAILURE_CHARACTERS = 500
 
 
 class Results:
@@ -28,6 +31,12 @@ class Results:
             fresh = self._file.with_suffix(".new")
             fresh.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
             fresh.replace(self._file)
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """A row that says what went wrong; the traceback is printed."""
+    traceback.print_exception(error, file=sys.stdout)
+    return {"failed": f"{type(error).__name__}: {error}"[:FAILURE_CHARACTERS]}
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:

@@ -13,7 +13,6 @@ import argparse
 import json
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,11 +25,10 @@ import torch
 from benchmarks.bench import environment
 from benchmarks.lab import FAMILIES, LATENTS, STRUCTURE, Lab
 from benchmarks.measure import Call, measure
-from benchmarks.results import Results, command_line, comparison, read_report
+from benchmarks.results import Results, command_line, comparison, failure, read_report
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
-from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
 from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.sampling import SamplerSettings
@@ -97,10 +95,9 @@ def timed(row: Row, runs: int) -> dict[str, Any]:
     try:
         timing = measure(row.build(), runs=runs, warm_ups=2, budget_seconds=3.0)
     except Exception as error:
-        traceback.print_exc(file=sys.stdout)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return {"failed": f"{type(error).__name__}: {error}"[:300]}
+        return failure(error)
     return {name: round(value, 3) for name, value in asdict(timing).items()}
 
 
@@ -178,26 +175,12 @@ def _validation(lab: Lab, items: int) -> Call:
 
 def _image_to_ply(lab: Lab, items: int) -> Call:
     pixels = [cutout(lab.sizes.image)] * items
-
-    def run() -> list[bytes]:
-        made = lab.image_to_3d.generate(pixels, range(items), structure=STRUCTURE, latents=LATENTS)
-        for item in made:
-            if isinstance(item, MinerError):
-                raise item
-        return [write_ply(clean_up(item)) for item in made if not isinstance(item, MinerError)]
-
-    return run
+    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels)]
 
 
 def _images(lab: Lab, items: int) -> Call:
-    prompts, sizes = [f"a bicycle with {i} wheels" for i in range(items)], lab.sizes
-    return lambda: lab.text_to_image.generate(
-        prompts,
-        range(items),
-        steps=sizes.image_steps,
-        resolution=sizes.image,
-        max_sequence_length=sizes.prompt_tokens,
-    )
+    prompts = [f"a bicycle with {i} wheels" for i in range(items)]
+    return lambda: lab.draw(prompts)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

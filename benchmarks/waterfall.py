@@ -10,7 +10,6 @@ and arithmetic.
 import argparse
 import json
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,9 +19,8 @@ from typing import Any
 import torch
 
 from benchmarks.bench import Lab, environment, relative_error
-from benchmarks.lab import LATENTS, STRUCTURE
 from benchmarks.measure import Call, measure
-from benchmarks.results import command_line
+from benchmarks.results import Results, command_line, failure
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
@@ -31,6 +29,8 @@ from models.gaussians.gaussians import Gaussians
 from models.image.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
 
 Changes = Mapping[str, dict[str, Any]]
+Row = Callable[[], dict[str, Any]]
+Rows = list[tuple[str, Row]]
 IMAGE: Changes = {
     "plain": {},
     "+ fused blocks of FLUX.1": {"blocks": True},
@@ -60,39 +60,25 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10, help="of each row")
     options = parser.parse_args()
     lab = Lab(options.device, family=options.family)
-    report: dict[str, Any] = {"environment": environment(lab), "command": command_line()}
+    results = Results(options.out, "waterfall")
+    results.content |= {"environment": environment(lab), "command": command_line()}
     makers = {"image": _image_rows, "splats": _splat_rows}
     for stage in STAGES:
         if stage not in options.only:
             continue
-        report[stage] = {}
+        rows = results.content[stage] = {}
         for name, row in makers[stage](lab, options.runs):
-            report[stage][name] = _tried(f"{stage}: {name}", row)
-            if options.out:
-                options.out.mkdir(parents=True, exist_ok=True)
-                (options.out / "waterfall.json").write_text(json.dumps(report, indent=1))
-    print(json.dumps(report))
-    return sum("failed" in row for stage in STAGES for row in report.get(stage, {}).values())
-
-
-Row = Callable[[], dict[str, Any]]
-Rows = list[tuple[str, Row]]
+            rows[name] = _tried(f"{stage}: {name}", row)
+            results.write()
+    print(json.dumps(results.content))
+    return sum("failed" in row for stage in STAGES for row in results.content.get(stage, {}).values())
 
 
 def _image_rows(lab: Lab, runs: int) -> Rows:
     plain = list[torch.Tensor]()
-    generate = lab.text_to_image.generate
-    sizes = lab.sizes
 
     def draw() -> torch.Tensor:
-        image = generate(
-            ["a pink bicycle"],
-            [0],
-            steps=sizes.image_steps,
-            resolution=sizes.image,
-            max_sequence_length=sizes.prompt_tokens,
-        )[0]
-        return torch.from_numpy(image)
+        return torch.from_numpy(lab.draw(["a pink bicycle"])[0])
 
     def row(change: dict[str, Any]) -> dict[str, Any]:
         accelerate_pipeline(lab.text_to_image._pipeline, ImageSwitches(**change))
@@ -143,19 +129,15 @@ def _tried(name: str, row: Row) -> dict[str, Any]:
     """The row's figures; a failure is one of them."""
     try:
         figures = row()
-    except Exception as failure:
-        traceback.print_exc(file=sys.stdout)
-        return {"failed": str(failure)[:300]}
+    except Exception as error:
+        return failure(error)
     errors = "  ".join(f"{key} {value:.1e}" for key, value in figures.items() if key.startswith("error"))
     print(f"{name:44} {figures['median_ms']:9.1f} ms  {errors}", flush=True)
     return figures
 
 
 def _splats(lab: Lab) -> Gaussians:
-    made = lab.image_to_3d.generate([cutout()], [0], structure=STRUCTURE, latents=LATENTS)[0]
-    if isinstance(made, Exception):
-        raise made
-    return made
+    return lab.make([cutout()])[0]
 
 
 if __name__ == "__main__":

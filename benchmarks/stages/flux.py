@@ -13,6 +13,7 @@ import torch
 from benchmarks.bench import Case, Lab, Work, relative_error, run_stages
 from benchmarks.measure import Call
 from benchmarks.stages import text_encoders, vae
+from models.image.autoencoder_blocks import fuse_decoder
 from models.image.flux_blocks import fuse_blocks
 
 STEP_FLOPS = 17.69e12
@@ -117,15 +118,9 @@ def _graphed(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Ten
 def _generate(lab: Lab, images: int) -> Call:
     pipeline = lab.text_to_image._pipeline
     fuse_blocks(pipeline.transformer)
-    pipeline.vae.to(memory_format=torch.channels_last)
-    prompts, seeds = ["a pink bicycle"] * images, list(range(images))
-    return lambda: lab.text_to_image.generate(
-        prompts,
-        seeds,
-        steps=lab.sizes.image_steps,
-        resolution=lab.sizes.image,
-        max_sequence_length=lab.sizes.prompt_tokens,
-    )
+    fuse_decoder(pipeline.vae.decoder)
+    prompts = ["a pink bicycle"] * images
+    return lambda: lab.draw(prompts)
 
 
 if __name__ == "__main__":

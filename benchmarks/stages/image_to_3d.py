@@ -6,15 +6,12 @@ from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.floors import decoder_flops
-from benchmarks.lab import LATENTS, STRUCTURE
 from benchmarks.measure import Call
 from benchmarks.stages import image_encoder, latent_flow, structure_decoder, structure_flow
 from benchmarks.stages.image_encoder import cutout
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
-from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
-from models.gaussians.gaussians import Gaussians
 
 
 def cases(lab: Lab) -> Iterator[Case]:
@@ -40,19 +37,7 @@ def work(lab: Lab) -> Work:
 def _generate(lab: Lab, switches: Switches, images: int) -> Call:
     accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
     pixels = [cutout()] * images
-
-    def run() -> list[bytes]:
-        made = lab.image_to_3d.generate(pixels, range(images), structure=STRUCTURE, latents=LATENTS)
-        return [write_ply(clean_up(_splats(item))) for item in made]
-
-    return run
-
-
-def _splats(item: object) -> Gaussians:
-    if isinstance(item, MinerError):
-        raise item
-    assert isinstance(item, Gaussians)
-    return item
+    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels)]
 
 
 if __name__ == "__main__":
