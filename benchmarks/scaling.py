@@ -135,7 +135,7 @@ def _heavy_batches(lab: Lab, batches: Sequence[int]) -> Iterator[Row]:
     for items in batches:
         yield Row(curve="batch: image_to_3d", x=items, build=partial(_image_to_ply, lab, items))
     # the text's states are not kept: in the service prompts differ
-    accelerate_pipeline(lab.text_to_image._pipeline, replace(ImageSwitches.for_device(lab.device), prompts=0))
+    accelerate_pipeline(lab.text_to_image.pipeline, replace(ImageSwitches.for_device(lab.device), prompts=0))
     for items in batches:
         yield Row(curve="batch: text_to_image", x=items, build=partial(_images, lab, items))
 

@@ -81,7 +81,7 @@ def _image_rows(lab: Lab, runs: int) -> Rows:
         return torch.from_numpy(lab.draw(["a pink bicycle"])[0])
 
     def row(change: dict[str, Any]) -> dict[str, Any]:
-        accelerate_pipeline(lab.text_to_image._pipeline, ImageSwitches(**change))
+        accelerate_pipeline(lab.text_to_image.pipeline, ImageSwitches(**change))
         image = draw()
         plain.append(image)
         return {**_timed(draw, runs), "error": relative_error(image, plain[0])}

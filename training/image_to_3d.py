@@ -5,7 +5,8 @@
 The encoder (DINOv2 with registers, trained from nothing) learns what both flows need. The latent flow
 joins as soon as `splat_encoder.safetensors` exists in the autoencoders' folder. Writes `image_encoder`,
 `structure_flow`, `latent_flow` (safetensors) every few minutes and at the end. `--only-latents` goes on with
-the latent flow alone: colours improve, shapes stay as they are.
+the latent flow alone: colours improve, shapes stay as they are. With `--redrawn-share`, part of the images
+are what the exported text-to-image family makes of the rendered views.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
@@ -24,13 +25,12 @@ from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 from models.latents.flow import LatentFlow, LatentFlowConfig
 from models.sparse import SparseTensor
 from models.structure.flow import StructureFlow, StructureFlowConfig
-from training.coloring import ColoringTable
 from training.command import trainer_arguments
+from training.examples import ExampleMaker
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
-from training.painting import draw_painted
-from training.photos import conditioning_images
+from training.redrawing import Redrawer
 from training.shipped import latent_normalization, load_checkpoint, load_image_encoder
 from training.splat_vae import RESOLUTION, SplatEncoder, colored_voxels
 from training.structure_vae import StructureEncoder
@@ -97,26 +97,18 @@ class ImageTo3DTrainer:
     """The three networks, their frozen autoencoders, and one loss each.
 
     Args:
+        examples: Draws what they are trained on.
         only_latents: Train the latent flow alone, with the image encoder as it is.
-        patchwork_share: Of the objects, painted in patches that ignore their parts.
     """
 
     def __init__(
-        self,
-        data: Path,
-        autoencoders: Path,
-        device: str,
-        *,
-        only_latents: bool = False,
-        patchwork_share: float = 0.0,
+        self, examples: ExampleMaker, autoencoders: Path, device: str, *, only_latents: bool = False
     ) -> None:
         self.device = device
+        self.examples = examples
+        self.renderer = examples.renderer
         self.only_latents = only_latents
-        self.patchwork_share = patchwork_share
         self.autoencoders = autoencoders
-        self.renderer = ObjectRenderer(load_geometries(data, device))
-        self.table = ColoringTable(2, device)
-        self.generator = torch.Generator(device).manual_seed(2)
         self.image_encoder = Dinov2WithRegistersModel(ENCODER).to(device)
         self.structure_flow = start_at_zero(StructureFlow(STRUCTURE)).to(device)
         self.latent_flow = start_at_zero(LatentFlow(LATENTS)).to(device)
@@ -142,13 +134,10 @@ class ImageTo3DTrainer:
 
     def losses(self, batch: int, latent_share: float) -> dict[str, Tensor]:
         """Flow-matching losses of one fresh batch; `latent_share` of it also trains the latent flow."""
-        share = self.patchwork_share
-        rows, colors = draw_painted(
-            self.renderer, self.table, batch, self.generator, jitter=0.05, patchwork_share=share
-        )
-        images = conditioning_images(self.renderer, rows, colors, IMAGE_SIZE)
+        drawn = self.examples.draw(batch)
+        rows, colors = drawn.rows, drawn.colors
         with torch.autocast(self.device, torch.bfloat16):
-            cond = self.encode(images)
+            cond = self.encode(drawn.images)
         kept = (torch.rand(batch, 1, 1, device=self.device) > DROP_CONDITION).float()
         cond = cond * kept
         losses = {} if self.only_latents else {"structure": self._structure_loss(rows, cond)}
@@ -176,7 +165,9 @@ class ImageTo3DTrainer:
     def _measured(self) -> Normalization:
         samples = []
         for _ in range(24):
-            rows, _, part_colors = self.table.draw(self.renderer.geometries, 16, self.generator)
+            rows, _, part_colors = self.examples.table.draw(
+                self.renderer.geometries, 16, self.examples.generator
+            )
             samples.append(self._latents(rows, self.renderer.point_colors(rows, part_colors)).feats)
         feats = torch.cat(samples)
         return Normalization(mean=feats.mean(0), std=feats.std(0))
@@ -219,7 +210,8 @@ class ImageTo3DTrainer:
         noisy = mix(feats, noise, t[clean.coords[:, 0].long(), None])
         with torch.autocast(self.device, torch.bfloat16):
             velocity = self.latent_flow(clean.replace(noisy), 1000 * t, cond)
-        return F.mse_loss(velocity.feats.float(), (1 - SIGMA_MIN) * noise - feats)
+        errors = (velocity.feats.float() - ((1 - SIGMA_MIN) * noise - feats)).square().mean(1)
+        return mean_over_objects(errors, clean.coords[:, 0].long(), len(rows))
 
 
 def random_times(count: int, device: str) -> Float[Tensor, "count"]:
@@ -234,6 +226,14 @@ def random_times(count: int, device: str) -> Float[Tensor, "count"]:
     near = NEAR_NOISE + (1 - NEAR_NOISE) * torch.rand(count, device=device)
     t = torch.where(draw < PURE_NOISE_SHARE + NEAR_NOISE_SHARE, near, usual)
     return torch.where(draw < PURE_NOISE_SHARE, torch.ones_like(t), t)
+
+
+def mean_over_objects(
+    values: Float[Tensor, "voxels"], objects: Int[Tensor, "voxels"], count: int
+) -> Float[Tensor, ""]:
+    """Mean of each object's mean, so that a bicycle of few voxels teaches as much as a sofa of many."""
+    sums = values.new_zeros(count).index_add(0, objects, values)
+    return (sums / torch.bincount(objects, minlength=count).clamp(min=1)).mean()
 
 
 def mix(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
@@ -258,6 +258,7 @@ def train(
     max_steps: int | None,
     lr: float,
     start_from: Path | None,
+    latent_share: float,
     save_minutes: float = SAVE_MINUTES,
 ) -> None:
     if start_from is not None:
@@ -275,7 +276,7 @@ def train(
     for step in loop:
         if step % 50 == 0:
             trainer.join_latents()
-        losses = trainer.losses(batch, latent_share=1.0 if trainer.only_latents else 0.2)
+        losses = trainer.losses(batch, latent_share=1.0 if trainer.only_latents else latent_share)
         torch.stack(list(losses.values())).sum().backward()
         clip_and_step(optimizer, parameters)
         average.update(step)
@@ -307,7 +308,16 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--start-from", type=Path, help="exported folder whose flows and encoder train on")
     parser.add_argument("--only-latents", action="store_true", help="train the latent flow alone")
+    parser.add_argument(
+        "--latent-share", type=float, default=0.2, help="of each batch that trains the latent flow too"
+    )
     parser.add_argument("--patchwork-share", type=float, default=0.0, help="of objects painted in patches")
+    parser.add_argument(
+        "--redrawn-share", type=float, default=0.0, help="of views drawn again by text to image"
+    )
+    parser.add_argument(
+        "--family", type=Path, default=Path("models/embedded"), help="whose text to image draws them"
+    )
     parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -315,12 +325,16 @@ def main() -> None:
     wait_for(arguments.autoencoders / f"{needed}.safetensors")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cuda.enable_cudnn_sdp(False)  # its backward fails on some shapes (torch 2.11, H100)
-    trainer = ImageTo3DTrainer(
-        arguments.data,
-        arguments.autoencoders,
+    examples = ExampleMaker(
+        ObjectRenderer(load_geometries(arguments.data, arguments.device)),
+        IMAGE_SIZE,
         arguments.device,
-        only_latents=arguments.only_latents,
         patchwork_share=arguments.patchwork_share,
+        redrawer=Redrawer(arguments.family, arguments.device) if arguments.redrawn_share else None,
+        redrawn_share=arguments.redrawn_share,
+    )
+    trainer = ImageTo3DTrainer(
+        examples, arguments.autoencoders, arguments.device, only_latents=arguments.only_latents
     )
     train(
         trainer,
@@ -330,6 +344,7 @@ def main() -> None:
         max_steps=arguments.max_steps,
         lr=arguments.lr,
         start_from=arguments.start_from,
+        latent_share=arguments.latent_share,
         save_minutes=arguments.save_minutes,
     )
 

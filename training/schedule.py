@@ -12,9 +12,15 @@ WARM_UP_STEPS = 200
 
 
 class Budget:
-    """Ends a loop after some seconds, or after a number of steps when that is given (smoke runs)."""
+    """Ends a loop after some seconds, or after a number of steps when that is given (smoke runs).
+
+    Raises:
+        ValueError: Captions and pictures took all the time, so that nothing would be trained.
+    """
 
     def __init__(self, seconds: float, max_steps: int | None = None) -> None:
+        if seconds <= 0 and max_steps is None:
+            raise ValueError(f"{-seconds:.0f} s too few for what comes before the training: more --minutes")
         self._seconds = max(seconds, 1e-3)
         self._max_steps = max_steps
         self._started = time.monotonic()

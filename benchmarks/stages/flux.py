@@ -59,7 +59,7 @@ def _step(
     lab: Lab, way: Way, images: int, actual: list[torch.Tensor], plain: dict[int, torch.Tensor]
 ) -> Call:
     torch.manual_seed(0)
-    run = way(lab.text_to_image._pipeline.transformer, _inputs(lab, images))
+    run = way(lab.text_to_image.pipeline.transformer, _inputs(lab, images))
     actual.append(run().clone())
     if way is _eager:
         plain[images] = actual[0]
@@ -71,7 +71,7 @@ def _error(actual: list[torch.Tensor], plain: dict[int, torch.Tensor], images: i
 
 
 def _inputs(lab: Lab, images: int) -> dict[str, Any]:
-    transformer = lab.text_to_image._pipeline.transformer
+    transformer = lab.text_to_image.pipeline.transformer
     config, dtype, side = transformer.config, transformer.dtype, lab.sizes.image // PIXELS_PER_TOKEN
 
     def noise(*shape: int) -> torch.Tensor:
@@ -116,7 +116,7 @@ def _graphed(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Ten
 
 
 def _generate(lab: Lab, images: int) -> Call:
-    pipeline = lab.text_to_image._pipeline
+    pipeline = lab.text_to_image.pipeline
     fuse_blocks(pipeline.transformer)
     fuse_decoder(pipeline.vae.decoder)
     prompts = ["a pink bicycle"] * images

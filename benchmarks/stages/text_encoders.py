@@ -21,7 +21,7 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _encode(lab: Lab, prompts: int) -> Call:
-    pipeline = lab.text_to_image._pipeline
+    pipeline = lab.text_to_image.pipeline
     words = [f"a pink bicycle with {i} wheels" for i in range(prompts)]
     length = lab.sizes.prompt_tokens
     return lambda: pipeline.encode_prompt(words, None, device=lab.device, max_sequence_length=length)

@@ -30,15 +30,15 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _latents(lab: Lab) -> torch.Tensor:
-    vae = lab.text_to_image._pipeline.vae
-    side = lab.sizes.image // lab.text_to_image._pipeline.vae_scale_factor
+    vae = lab.text_to_image.pipeline.vae
+    side = lab.sizes.image // lab.text_to_image.pipeline.vae_scale_factor
     generator = torch.Generator(lab.device).manual_seed(0)
     shape = (1, vae.config.latent_channels, side, side)
     return torch.randn(shape, device=lab.device, dtype=vae.dtype, generator=generator)
 
 
 def _decode(lab: Lab, layout: torch.memory_format, made: list[torch.Tensor]) -> Call:
-    vae = lab.text_to_image._pipeline.vae.to(memory_format=layout)
+    vae = lab.text_to_image.pipeline.vae.to(memory_format=layout)
     z = _latents(lab).contiguous(memory_format=layout)
 
     def run() -> torch.Tensor:
@@ -50,7 +50,7 @@ def _decode(lab: Lab, layout: torch.memory_format, made: list[torch.Tensor]) -> 
 
 
 def _fused(lab: Lab, made: list[torch.Tensor]) -> Call:
-    fuse_decoder(lab.text_to_image._pipeline.vae.decoder)
+    fuse_decoder(lab.text_to_image.pipeline.vae.decoder)
     return _decode(lab, torch.channels_last, made)
 
 

@@ -49,7 +49,7 @@ class TextToImage:
     def __init__(self, pipeline: FluxPipeline, *, one_by_one: bool = False) -> None:
         """Takes the pipeline; `one_by_one` draws the images of a batch one after the other."""
         pipeline.set_progress_bar_config(disable=True)
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self.one_by_one = one_by_one
 
     @classmethod
@@ -155,7 +155,7 @@ class TextToImage:
         guidance: float,
         max_sequence_length: int,
     ) -> list[Image]:
-        images: Tensor = self._pipeline(
+        images: Tensor = self.pipeline(
             prompt=list(prompts),
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             num_inference_steps=steps,

@@ -69,7 +69,7 @@ def test_it_draws_through_the_same_interface_and_seeds_repeat(folder: Path) -> N
 
 def test_its_blocks_are_quantised_too(folder: Path) -> None:
     model = TextToImage.load(folder, device="cpu", backend=KLEIN, transformer_quantization="int8")
-    layers = model._pipeline.transformer.modules()
+    layers = model.pipeline.transformer.modules()
     assert any(isinstance(layer, QuantizedLinear) for layer in layers)
     exact = draw(TextToImage.load(folder, device="cpu", backend=KLEIN), 1)
     assert np.abs(exact.astype(int) - draw(model, 1)).mean() < 8

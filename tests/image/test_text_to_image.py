@@ -133,7 +133,7 @@ def test_training_samples_as_the_pipeline_does(family_folder: Path, model: TextT
     """The trainer's own tokens, schedule, packing and decoding agree with the pipeline's."""
     torch.manual_seed(0)
     family = FluxFamily(SMOKE, *(len_of(family_folder, name) for name in ("tokenizer", "tokenizer_2")))
-    pipeline = model._pipeline
+    pipeline = model.pipeline
     for name in ("transformer", "vae", "text_encoder", "text_encoder_2"):
         getattr(family, name).load_state_dict(getattr(pipeline, name).state_dict())
     prompts = ["Pink bicycle, shiny", "blue chair"]
