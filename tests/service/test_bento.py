@@ -76,6 +76,19 @@ def test_a_bento_builds_offline_and_holds_the_listed_files_only(
     assert not [path for path in source.rglob("*") if UNWANTED & set(path.relative_to(source).parts)]
 
 
+def test_the_container_compiles_gsplat_once_its_packages_are_there(
+    tag: str, environment: dict[str, str]
+) -> None:
+    docker = Path(environment["BENTOML_HOME"], "bentos", *tag.split(":"), "env", "docker")
+    (script,) = docker.glob("script__*")
+    assert script.read_bytes() == (ROOT / "scripts" / "build_gsplat.sh").read_bytes()
+    steps = (docker / "Dockerfile").read_text()
+    assert "build-essential" in steps  # its C++ compiler; kernels of Triton need one at run time as well
+    assert 0 < steps.index("pip install -r") < steps.index(script.name)
+    checked = subprocess.run(["bash", "-n", str(script)], check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_the_served_bento_answers_a_splat_ply(served_bento: str) -> None:
     reply = httpx.post(f"{served_bento}/generate/", data={"prompt": "pink bicycle"}, timeout=60)
     assert reply.status_code == 200
