@@ -31,6 +31,7 @@ from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
+from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
@@ -94,6 +95,7 @@ class Miner:
     @bentoml.on_startup
     async def start_watching(self) -> None:
         """Warms the runners up in the background."""
+        keep_for_good()
         self._watcher = asyncio.create_task(self._readiness.watch())
 
     @bentoml.on_shutdown

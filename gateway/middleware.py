@@ -38,6 +38,9 @@ class ContractMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request; never raises once the response may still be sent."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -52,6 +55,21 @@ class ContractMiddleware:
             if errors.started:
                 raise
             await HttpError(500).response()(scope, receive, errors.original)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app's life, beside which the metrics are kept fresh once it has started."""
+        tasks: list[asyncio.Task[None]] = []
+
+        async def forward(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                tasks.append(asyncio.create_task(self.metrics.keep_fresh(scope.get("app"))))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, forward)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _handle(self, scope: Scope, receive: Receive, send: "ErrorShaper") -> None:
         path = scope["path"].rstrip("/") or "/"

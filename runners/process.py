@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import bentoml
 
 from runners.configuration import Configuration, RunnerOptions
+from runners.garbage import keep_for_good
 from runners.handover import gateway_is_gone, handover_root, own_folder
 from runners.memory import allocated_bytes, card_memory, drop_cache, limit_memory, prepare_allocator
 from runners.messages import Status
@@ -150,6 +151,11 @@ class ModelProcess:
             run(size)
         seconds = time.perf_counter() - started
         logger.info("%s: fast paths %s, warm after %.1f s", stage, ", ".join(fast_paths), seconds)
+
+    @bentoml.on_startup
+    def keep_models(self) -> None:
+        """Spares collections the models, once they are loaded and warm."""
+        keep_for_good()
 
     @bentoml.api
     async def status(self) -> Status:

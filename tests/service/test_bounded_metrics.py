@@ -68,3 +68,32 @@ async def test_scrapes_share_one_merge() -> None:
     bodies = await asyncio.gather(*(scrape(app) for _ in range(5)))
     assert {body for body, _, _ in bodies} == {b"merges 1"}
     assert slow.merges == 1
+
+
+async def test_the_first_scrape_need_not_wait_when_values_are_kept_fresh() -> None:
+    slow = SlowMetrics(0.0)
+    app = BoundedMetrics(slow, wait_seconds=0.05, refresh_seconds=30)
+    keeping = asyncio.create_task(app.keep_fresh(None))
+    await asyncio.sleep(0.1)
+    slow.seconds = 1.2
+    body, _, seconds = await scrape(app)
+    assert body == b"merges 1"
+    assert seconds < 0.5
+    keeping.cancel()
+    await asyncio.sleep(1.3)
+
+
+async def test_a_merge_that_fails_is_tried_again() -> None:
+    class Failing(SlowMetrics):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if self.merges == 0:
+                self.merges += 1
+                raise OSError("a metric file vanished")
+            await super().__call__(scope, receive, send)
+
+    app = BoundedMetrics(Failing(0.0), wait_seconds=5, refresh_seconds=0.05)
+    keeping = asyncio.create_task(app.keep_fresh(None))
+    await asyncio.sleep(0.3)
+    keeping.cancel()
+    body, _, _ = await scrape(app)
+    assert body.startswith(b"merges")
