@@ -132,7 +132,8 @@ def main() -> None:
     started = time.perf_counter()
     more = dict(arguments.more)
     write_dataset(arguments.out, KINDS, arguments.per_kind, arguments.workers, arguments.seed, more)
-    logger.info("%d kinds x %d in %.0f s", len(KINDS), arguments.per_kind, time.perf_counter() - started)
+    count = sum(instances(KINDS, arguments.per_kind, more))
+    logger.info("%d objects of %d kinds in %.0f s", count, len(KINDS), time.perf_counter() - started)
 
 
 def _times(text: str) -> tuple[str, int]:
