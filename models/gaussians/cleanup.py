@@ -17,6 +17,7 @@ from models.errors import GenerationError
 from models.gaussians.frames import Frame, rotate_frame
 from models.gaussians.gaussians import Gaussians
 from models.gaussians.placement import Placement, placement_of
+from models.transfer import sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,7 @@ def clean_up_placed(
         raise GenerationError("no splat is left after clean-up")
     pruned = visible.select(object_mask(visible, settings))
     placement = placement_of(pruned.means, extent=settings.extent)
-    turned = rotate_frame(pruned, source="trellis", target=frame)
-    return normalize_extent(turned, extent=settings.extent), placement
+    return rotate_frame(_placed(pruned, placement), source="trellis", target=frame), placement
 
 
 def valid_mask(gaussians: Gaussians, min_opacity: float) -> Bool[Tensor, " splats"]:
@@ -106,31 +106,27 @@ def occupied_cells(
 def connected_components(cells: Int[Tensor, "cells 3"]) -> Int[Tensor, " cells"]:
     """Component of each cell, named by its first cell; cells touch by face, edge or corner.
 
+    A cell's parent is always a cell of its component that comes no later. Where nothing changes any more, all
+    paths have length one and both ends of every pair share their parent. The host looks once a round.
+
     Args:
         cells: Distinct cells in lexicographic order.
     """
     first, second = _touching_pairs(cells)
     parent = torch.arange(cells.shape[0], device=cells.device)
     while True:
-        # the smaller of both ends' roots becomes the parent of the larger; then paths are cut short
-        root_first, root_second = parent[first], parent[second]
-        smaller, larger = torch.minimum(root_first, root_second), torch.maximum(root_first, root_second)
+        # the smaller of both ends' parents becomes the parent of the larger; then paths are cut short
+        near, far = parent[first], parent[second]
+        smaller, larger = torch.minimum(near, far), torch.maximum(near, far)
         hooked = parent.scatter_reduce(0, larger, smaller, "amin")
-        jumped = hooked[hooked]
-        while not torch.equal(jumped, hooked):
-            hooked, jumped = jumped, jumped[jumped]
+        for _ in range(_JUMPS):
+            hooked = hooked[hooked]
         if torch.equal(hooked, parent):
             return parent
         parent = hooked
 
 
-def normalize_extent(gaussians: Gaussians, *, extent: float) -> Gaussians:
-    """Centre the bounding box of centres at the origin and scale its largest side to `extent`.
-
-    Raises:
-        GenerationError: When all centres coincide.
-    """
-    placement = placement_of(gaussians.means, extent=extent)
+def _placed(gaussians: Gaussians, placement: Placement) -> Gaussians:
     return Gaussians(
         means=placement.applied(gaussians.means).float(),
         scales=(gaussians.scales.double() * placement.factor).float(),
@@ -142,6 +138,7 @@ def normalize_extent(gaussians: Gaussians, *, extent: float) -> Gaussians:
 
 _REACH = 1 << 19  # cells on either side of the grid's origin; farther strays share the outermost ones
 _SPAN = 2 * _REACH
+_JUMPS = 6  # cut a path of 64 cells short: rounds are few, and the host waits for the card in each
 _HALF_NEIGHBOURHOOD = [
     (dx, dy, dz) for dx in (-1, 0, 1) for dy in (-1, 0, 1) for dz in (-1, 0, 1) if (dx, dy, dz) > (0, 0, 0)
 ]
@@ -161,7 +158,7 @@ def _index(keys: Int[Tensor, " n"]) -> Int[Tensor, "n 3"]:
 def _touching_pairs(cells: Int[Tensor, "cells 3"]) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
     """Both ends of every pair of touching cells."""
     keys = _key(cells)
-    offsets = torch.tensor(_HALF_NEIGHBOURHOOD, device=cells.device)
+    offsets = sent(torch.tensor(_HALF_NEIGHBOURHOOD), cells.device)
     wanted = keys + (offsets[:, :1] * _SPAN + offsets[:, 1:2]) * _SPAN + offsets[:, 2:]  # [13, cells]
     place = torch.searchsorted(keys, wanted).clamp_max(keys.shape[0] - 1)
     _, first = found = torch.nonzero(keys[place] == wanted, as_tuple=True)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.errors import GenerationError
+from models.transfer import sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Placement:
 
     def applied(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """The points beside the cleaned splats, in double precision, still along "trellis" axes."""
-        center = torch.tensor(self.center, dtype=torch.float64, device=points.device)
+        center = sent(torch.tensor(self.center, dtype=torch.float64), points.device)
         return (points.double() - center) * self.factor
 
 
@@ -33,9 +34,9 @@ def placement_of(means: Float[Tensor, "splats 3"], *, extent: float) -> Placemen
     Raises:
         GenerationError: When all means coincide.
     """
-    low, high = means.double().amin(0), means.double().amax(0)
-    size = float((high - low).amax())
+    low, high = torch.stack(means.aminmax(dim=0)).tolist()
+    size = max(top - bottom for bottom, top in zip(low, high, strict=True))
     if not size > 1e-6:
         raise GenerationError("all splats lie on one point")
-    x, y, z = ((low + high) / 2.0).tolist()
+    x, y, z = ((bottom + top) / 2.0 for bottom, top in zip(low, high, strict=True))
     return Placement(center=(x, y, z), factor=extent / size)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import GenerationError
-from models.gaussians.cleanup import clean_up, clean_up_placed, connected_components, normalize_extent
+from models.gaussians.cleanup import clean_up, clean_up_placed, connected_components
 from models.gaussians.frames import Frame, rotate_frame
 from models.gaussians.gaussians import Gaussians
+from models.gaussians.placement import placement_of
 
 MATRICES: dict[Frame, list[list[float]]] = {
     "trellis": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -89,8 +90,9 @@ def test_the_box_is_centred_and_its_largest_side_exactly_one_and_a_half(
     offset: list[float], stretch: list[float], seed: int
 ) -> None:
     points = torch.rand(200, 3, generator=torch.Generator().manual_seed(seed))
-    result = normalize_extent(splats_at(points * torch.tensor(stretch) + torch.tensor(offset)), extent=1.5)
-    low, high = result.means.amin(0), result.means.amax(0)
+    points = points * torch.tensor(stretch) + torch.tensor(offset)
+    placed = placement_of(points, extent=1.5).applied(points).float()
+    low, high = placed.amin(0), placed.amax(0)
     assert (high - low).amax().item() == pytest.approx(1.5, abs=1e-6)
     torch.testing.assert_close(low, -high, rtol=0, atol=1e-6)
 
