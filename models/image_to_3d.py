@@ -48,7 +48,8 @@ class _Item:
     latents: ObjectLatents | None = None
     result: Gaussians | MinerError
 
-    def __init__(self, *, generator: torch.Generator) -> None:
+    def __init__(self, *, position: int, generator: torch.Generator) -> None:
+        self.position = position
         self.generator = generator
         self.failed = False
 
@@ -177,6 +178,8 @@ class ImageTo3D:
         coords = self.stages.decode_structure(latents)
         if self.fixed_voxels is not None:
             return [self.fixed_voxels] * len(generators)
+        if len(generators) == 1:
+            return [coords[:, 1:]]
         return [coords[coords[:, 0] == i, 1:] for i in range(len(generators))]
 
     def sample_latents(
@@ -187,7 +190,7 @@ class ImageTo3D:
         settings: SamplerSettings,
     ) -> SparseTensor:
         """Latents on the voxels of each object, none of them empty."""
-        grid = VoxelGrid(_batched(voxels))
+        grid = VoxelGrid(_batched(voxels), [len(xyz) for xyz in voxels])
         channels = self.stages.latent_flow.config.in_channels
         noise = voxel_noise(generators, grid.counts, channels, self.device)
         with self._flows.on_device(self.stages.latent_flow):
@@ -213,6 +216,7 @@ class ImageTo3D:
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         timings: dict[str, float] | None = None,
+        on_placed: Callable[[int, int], None] | None = None,
         kept: dict[int, ObjectLatents] | None = None,
     ) -> list[Gaussians | MinerError]:
         """Splats, or what went wrong, for each image.
@@ -223,21 +227,28 @@ class ImageTo3D:
             structure: Sampling of the structure stage; by default the weights' own.
             latents: Sampling of the latent stage; by default the weights' own.
             timings: Receives seconds per stage: preprocess, encode_image, structure, latents, gaussians.
+            on_placed: Is told an image's position and the number of its object's splats as soon as that is
+                known, before they are computed.
             kept: Receives the latents of each image that has some, by its position.
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
         clock = _Clock(self.device, {} if timings is None else timings)
-        items = [_Item(generator=request_generator(seed)) for seed in seeds]
+        splats_per_voxel = self.stages.gaussian_decoder.config.gaussians.num_gaussians
+        items = [_Item(position=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
         with clock("preprocess"):
             for item, image in zip(items, images, strict=True):
                 self._crop(item, image)
         for group in [[item] for item in items] if self.one_by_one else [items]:
             self._condition(_alive(group), clock)
             self._place(_alive(group), structure or self.defaults.structure, clock)
+            if on_placed is not None:
+                for item in _alive(group):
+                    on_placed(item.position, len(item.voxels) * splats_per_voxel)
             self._paint(_alive(group), latents or self.defaults.latents, clock)
+        clock.read()
         if kept is not None:
-            kept.update({i: item.latents for i, item in enumerate(items) if item.latents is not None})
+            kept.update({item.position: item.latents for item in items if item.latents is not None})
         return [item.result for item in items]
 
     def _crop(self, item: _Item, image: RgbaImage) -> None:
@@ -295,17 +306,32 @@ def _batched(voxels: Sequence[Tensor]) -> Tensor:
 
 
 class _Clock:
-    """Measures stages on a device's own time."""
+    """Measures stages on a device's own time, without holding up the host between them."""
 
     def __init__(self, device: torch.device, seconds: dict[str, float]) -> None:
-        self._synchronize: Callable[[], None] = (
-            torch.cuda.synchronize if device.type == "cuda" else lambda: None
-        )
+        self._on_card = device.type == "cuda"
         self._seconds = seconds
+        self._marks: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._synchronize()
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
+        if self._on_card:
+            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            first.record()
+            yield
+            last.record()
+            self._marks.append((stage, first, last))
+        else:
+            started = time.perf_counter()
+            yield
+            self._add(stage, time.perf_counter() - started)
+
+    def read(self) -> None:
+        """Waits for a card's stages and adds them up."""
+        for stage, first, last in self._marks:
+            last.synchronize()
+            self._add(stage, first.elapsed_time(last) / 1000)
+        self._marks.clear()
+
+    def _add(self, stage: str, seconds: float) -> None:
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds

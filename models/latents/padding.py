@@ -143,7 +143,7 @@ class PaddedGrid:
             parent=rows.new_zeros(num_rows).index_copy_(0, rows, tokens[down.parent]),
             children=_spread(to_row[down.children], tokens, num_rows, num_tokens),
             divisor=ones.index_add_(0, tokens, down.num_children[:, None].float()),
-            lengths=torch.bincount(down.coarse.coords[:, 0], minlength=self.grid.batch_size),
+            lengths=_lengths(down.coarse),
         )
 
     def token_positions(self, channels: int) -> Float[Tensor, "tokens channels"]:
@@ -154,10 +154,19 @@ class PaddedGrid:
 
 def _places(grid: VoxelGrid, rows_each: int) -> Int[Tensor, " voxels"]:
     """Padded row of each voxel."""
+    starts = range(0, grid.batch_size * rows_each, rows_each)
+    return torch.cat(
+        [
+            torch.arange(start, start + count, device=grid.device)
+            for start, count in zip(starts, grid.counts, strict=True)
+        ]
+    )
+
+
+def _lengths(grid: VoxelGrid) -> Int[Tensor, " objects"]:
+    """Voxels of each object, counted where they are."""
     batch = grid.coords[:, 0].long()
-    counts = torch.bincount(batch, minlength=grid.batch_size)
-    first = torch.arange(grid.batch_size, device=grid.device) * rows_each - (counts.cumsum(0) - counts)
-    return torch.arange(len(grid), device=grid.device) + first[batch]
+    return batch.new_zeros(grid.batch_size).index_add_(0, batch, torch.ones_like(batch))
 
 
 def _with_end(places: Tensor, past_end: int) -> Tensor:

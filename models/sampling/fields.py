@@ -16,6 +16,7 @@ from models.latents.padding import pad
 from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureFlow
+from models.transfer import sent
 
 Condition = Float[Tensor, "objects condition cond_channels"]
 
@@ -93,7 +94,7 @@ class LatentField:
 
 
 def _model_times(settings: SamplerSettings, device: torch.device) -> Tensor:
-    return torch.tensor([TIME_SCALE * step.time for step in schedule(settings)], device=device)
+    return sent([TIME_SCALE * step.time for step in schedule(settings)], device)
 
 
 def _at(modulations: Sequence[Tensor], step: int) -> list[Tensor]:

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.transfer import sent
+
 
 def request_generator(seed: int) -> torch.Generator:
     """The generator of one request."""
@@ -20,7 +22,7 @@ def stacked_noise(
     generators: Sequence[torch.Generator], shape: Sequence[int], device: torch.device
 ) -> Float[Tensor, "requests ..."]:
     """Standard normal noise of one shape, one item a request."""
-    return torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]).to(device)
+    return sent(torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]), device)
 
 
 def voxel_noise(
@@ -28,4 +30,4 @@ def voxel_noise(
 ) -> Float[Tensor, "voxels channels"]:
     """Standard normal noise on each request's voxels."""
     draws = zip(generators, counts, strict=True)
-    return torch.cat([torch.randn(n, channels, generator=generator) for generator, n in draws]).to(device)
+    return sent(torch.cat([torch.randn(n, channels, generator=generator) for generator, n in draws]), device)

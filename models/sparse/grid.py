@@ -4,7 +4,7 @@ Neighbour tables, attention windows and the coarser grid are built at first use 
 and all sampling steps of one object share them. A grid is never changed after its construction.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.sparse.segments import Segments, segments_of
+from models.sparse.segments import Segments, contiguous_segments, segments_of
 
 T = TypeVar("T")
 
@@ -51,8 +51,13 @@ class VoxelGrid:
     and is kept. Every object has at least one voxel.
     """
 
-    def __init__(self, coords: Int[Tensor, "voxels 4"]) -> None:
+    def __init__(self, coords: Int[Tensor, "voxels 4"], counts: Sequence[int] | None = None) -> None:
         """Takes (batch, x, y, z) rows, without duplicates.
+
+        Args:
+            coords: The rows.
+            counts: Voxels of each object, from whoever put the rows together: they are taken as they are, so
+                that the host need not wait for the card to look at the rows.
 
         Raises:
             ValueError: The rows are not [voxels, 4] integers, or objects are interleaved, missing or out
@@ -62,11 +67,12 @@ class VoxelGrid:
             raise ValueError(
                 f"expected integer coordinates [voxels >= 1, 4], got {tuple(coords.shape)} {coords.dtype}"
             )
-        batch = coords[:, 0]
-        steps = batch[1:] - batch[:-1]
-        if int(batch[0]) != 0 or bool(((steps < 0) | (steps > 1)).any()):
-            raise ValueError("the batch column must ascend from 0 in steps of one, without gaps")
+        if counts is None:
+            counts = _counts(coords[:, 0])
+        elif sum(counts) != len(coords) or min(counts) < 1:
+            raise ValueError(f"objects of {list(counts)} voxels, but {len(coords)} rows")
         self.coords = coords
+        self.counts = list(counts)
         self._memo: dict[Hashable, object] = {}
 
     def __len__(self) -> int:
@@ -78,17 +84,12 @@ class VoxelGrid:
 
     @property
     def batch_size(self) -> int:
-        return self.objects.num_groups
-
-    @cached_property
-    def counts(self) -> list[int]:
-        """Voxels of each object."""
-        return torch.bincount(self.coords[:, 0]).tolist()
+        return len(self.counts)
 
     @cached_property
     def objects(self) -> Segments:
         """Rows by object."""
-        return segments_of(self.coords[:, 0])
+        return contiguous_segments(self.coords[:, 0].long(), self.counts)
 
     def memo(self, key: Hashable, build: Callable[[], T]) -> T:
         """What `build` returns, built once per grid and key."""
@@ -130,21 +131,26 @@ class VoxelGrid:
 
     @cached_property
     def downsampled(self) -> Downsampling:
-        """Half the resolution."""
+        """Half the resolution; to make it, the host waits once, for the number of tokens."""
         batch, corner = self.coords[:, :1].long(), self.coords[:, 1:].long().div(2, rounding_mode="floor")
         low = corner.amin(dim=0)
         keys = _linear_keys(torch.cat([batch, corner], dim=1), low, corner.amax(dim=0) - low + 1)
-        _, parent, num_children = torch.unique(keys, return_inverse=True, return_counts=True)
-        order = torch.argsort(parent, stable=True)
-        slot = (
-            torch.arange(len(self), device=self.device)
-            - (num_children.cumsum(0) - num_children)[parent[order]]
-        )
+        sorted_keys, order = torch.sort(keys, stable=True)
+        is_first = torch.ones_like(sorted_keys)
+        is_first[1:] = sorted_keys[1:] != sorted_keys[:-1]
+        row = is_first.cumsum(0) - 1  # each sorted voxel's coarse one
+        counts = is_first.new_zeros(self.batch_size).index_add_(0, batch[:, 0], is_first).tolist()
+        num_children = row.new_zeros(sum(counts)).index_add_(0, row, torch.ones_like(row))
+        first_child = num_children.cumsum(0) - num_children
+        slot = torch.arange(len(self), device=self.device) - first_child[row]
         children = torch.full((len(num_children), 8), len(self), device=self.device)
-        children[parent[order], slot] = order
+        children[row, slot] = order
         coarse = torch.cat([batch, corner], dim=1)[children[:, 0]].to(self.coords.dtype)
         return Downsampling(
-            coarse=VoxelGrid(coarse), parent=parent, children=children, num_children=num_children
+            coarse=VoxelGrid(coarse, counts),
+            parent=torch.empty_like(row).index_copy_(0, order, row),
+            children=children,
+            num_children=num_children,
         )
 
     @cached_property
@@ -152,7 +158,8 @@ class VoxelGrid:
         """Twice the resolution: every voxel becomes its eight children, z fastest."""
         children = self.coords[:, None, 1:] * 2 + _cube(2, self.device).to(self.coords.dtype)
         batch = self.coords[:, None, :1].expand(-1, 8, -1)
-        return VoxelGrid(torch.cat([batch, children], dim=2).flatten(0, 1))
+        coords = torch.cat([batch, children], dim=2).flatten(0, 1)
+        return VoxelGrid(coords, [8 * count for count in self.counts])
 
     def repeated(self, times: int) -> "VoxelGrid":
         """A batch in which the whole batch of objects follows itself `times` times."""
@@ -161,9 +168,22 @@ class VoxelGrid:
             coords = self.coords.repeat(times, 1)
             copy = torch.arange(times, device=self.device).repeat_interleave(len(self))
             coords[:, 0] += (copy * self.batch_size).to(coords.dtype)
-            return VoxelGrid(coords)
+            return VoxelGrid(coords, self.counts * times)
 
         return self.memo(("repeated", times), build)
+
+
+def _counts(batch: Int[Tensor, " voxels"]) -> list[int]:
+    """Voxels of each object.
+
+    Raises:
+        ValueError: The column does not ascend from 0 in steps of one.
+    """
+    steps = batch[1:] - batch[:-1]
+    if int(batch[0]) != 0 or bool(((steps < 0) | (steps > 1)).any()):
+        raise ValueError("the batch column must ascend from 0 in steps of one, without gaps")
+    counts: list[int] = torch.bincount(batch).tolist()
+    return counts
 
 
 def _linear_keys(coords: Tensor, low: Tensor, extent: Tensor) -> Tensor:

@@ -96,6 +96,17 @@ def uniform_segments(num_groups: int, length: int, device: torch.device) -> Segm
     )
 
 
+def contiguous_segments(group_of_row: Int[Tensor, " tokens"], counts: Sequence[int]) -> Segments:
+    """Groups whose rows stand together, in the order of their numbers; nothing is read from the device."""
+    return Segments(
+        num_tokens=len(group_of_row),
+        group_of_row=group_of_row,
+        counts=tuple(counts),
+        order=None,
+        uniform_length=counts[0] if len(set(counts)) == 1 else None,
+    )
+
+
 def segments_of(keys: Int[Tensor, " tokens"]) -> Segments:
     """Groups rows with equal keys; groups are numbered in ascending order of their key."""
     _, group_of_row, lengths = torch.unique(keys, return_inverse=True, return_counts=True)

@@ -93,6 +93,17 @@ def test_stages_are_timed_and_defaults_come_from_the_weights(pipeline: ImageTo3D
     assert pipeline.defaults.structure.steps == 4
 
 
+def test_the_number_of_splats_is_told_for_each_object_that_gets_some(pipeline: ImageTo3D) -> None:
+    told: dict[int, int] = {}
+    images = [picture(1), picture(1, alpha=0), picture(2)]
+    first, _, last = pipeline.generate(
+        images, [5, 6, 7], structure=SETTINGS, latents=SETTINGS, on_placed=told.__setitem__
+    )
+    assert isinstance(first, Gaussians)
+    assert isinstance(last, Gaussians)
+    assert told == {0: first.num_splats, 2: last.num_splats}
+
+
 def test_missing_parts_are_weights_errors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"pipeline\.json"):
         ImageTo3D.load(tmp_path, device="cpu")

@@ -111,6 +111,32 @@ def test_impossible_coordinates_are_refused(coords: Tensor) -> None:
         VoxelGrid(coords)
 
 
+def test_counts_that_do_not_fit_the_rows_are_refused() -> None:
+    for counts in ([3], [1], [2, 0]):
+        with pytest.raises(ValueError, match="2 rows"):
+            VoxelGrid(random_voxels(2), counts)
+
+
+def test_given_counts_make_the_same_grid_as_counted_ones() -> None:
+    coords = random_voxels(200, 90)
+    counted, given = VoxelGrid(coords), VoxelGrid(coords, [200, 90])
+    assert counted.counts == given.counts == [200, 90]
+    assert torch.equal(given.objects.group_of_row, coords[:, 0].long())
+    assert given.downsampled.coarse.counts == VoxelGrid(given.downsampled.coarse.coords).counts
+
+
+def test_children_are_the_voxels_that_a_token_covers() -> None:
+    grid = VoxelGrid(random_voxels(60, 40))
+    down = grid.downsampled
+    for row, token in enumerate(down.coarse.coords.tolist()):
+        inside = [
+            i for i, (b, *xyz) in enumerate(grid.coords.tolist()) if [b, *(c // 2 for c in xyz)] == token
+        ]
+        assert down.children[row].tolist() == inside + [len(grid)] * (8 - len(inside))
+        assert down.num_children[row] == len(inside)
+        assert all(down.parent[i] == row for i in inside)
+
+
 def test_interleaved_objects_are_refused() -> None:
     with pytest.raises(ValueError, match="batch column"):
         VoxelGrid(random_voxels(2, 2)[[0, 2, 1, 3]])
