@@ -47,11 +47,19 @@ def ply_parts(gaussians: Gaussians) -> tuple[bytes, memoryview]:
     rows = ply_rows(gaussians)
     if not bool(rows.isfinite().all()):
         raise ValueError("splats hold values that are not finite")
-    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {gaussians.num_splats}"]
-    lines += [f"property float {name}" for name in PROPERTIES]
-    header = "\n".join([*lines, "end_header", ""]).encode("ascii")
     table = _on_host(rows).numpy().astype("<f4", copy=False)
-    return header, table.reshape(-1).view(np.uint8).data
+    return _header(gaussians.num_splats), table.reshape(-1).view(np.uint8).data
+
+
+def file_bytes(num_splats: int) -> int:
+    """Length of a PLY file of so many splats."""
+    return len(_header(num_splats)) + num_splats * len(PROPERTIES) * 4
+
+
+def _header(num_splats: int) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {num_splats}"]
+    lines += [f"property float {name}" for name in PROPERTIES]
+    return "\n".join([*lines, "end_header", ""]).encode("ascii")
 
 
 def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:

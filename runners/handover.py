@@ -9,6 +9,7 @@ as long as it lives: that tells runners when they may leave, and the next start 
 from the dead.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -16,7 +17,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,24 @@ def own_folder(root: Path) -> Path:
     return root / f"{PREFIX}-{os.getuid()}-{os.getppid()}"
 
 
+def make_room(reservation: str, num_bytes: int) -> None:
+    """Has the kernel find memory for a reserved file, which costs more than `fill`'s copying.
+
+    Meant to run beside the computing of what the file will hold. Where the reservation is gone or memory is
+    short nothing happens here: `fill` meets the same and says so.
+    """
+    with suppress(FileNotFoundError):
+        descriptor = os.open(reservation, os.O_WRONLY)
+        try:
+            os.posix_fallocate(descriptor, 0, num_bytes)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+
 def fill(reservation: str, *parts: bytes | memoryview) -> None:
     """Writes a reserved file; large parts with several threads, because the kernel's copying takes longest.
 
@@ -54,7 +73,7 @@ def fill(reservation: str, *parts: bytes | memoryview) -> None:
         AbandonedError: The reservation is gone.
     """
     try:
-        descriptor = os.open(reservation, os.O_WRONLY | os.O_TRUNC)
+        descriptor = os.open(reservation, os.O_WRONLY)
     except FileNotFoundError as error:
         raise AbandonedError("the request was given up") from error
     pieces, offset = list[tuple[memoryview, int]](), 0
@@ -65,6 +84,7 @@ def fill(reservation: str, *parts: bytes | memoryview) -> None:
     try:
         with ThreadPoolExecutor(WRITING_THREADS) as pool:
             list(pool.map(lambda piece: _write_piece(descriptor, *piece), pieces))
+        os.ftruncate(descriptor, offset)  # whatever `make_room` took beyond that
     finally:
         os.close(descriptor)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import bentoml
 from models.errors import MinerError
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
-from runners.handover import AbandonedError, fill
+from runners.handover import AbandonedError, fill, make_room
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
@@ -36,12 +37,13 @@ class ImageTo3DRunner(ModelProcess):
         prepare_process(CONFIGURATION, OPTIONS)
         import torch
 
-        from export.ply import ply_parts
+        from export.ply import file_bytes, ply_parts
         from models.gaussians.cleanup import clean_up_placed
         from models.image_to_3d import ImageTo3D, SamplerSettings
 
         settings = CONFIGURATION.image_to_3d
-        self._clean_up, self._ply_parts = clean_up_placed, ply_parts
+        self._clean_up, self._ply_parts, self._file_bytes = clean_up_placed, ply_parts, file_bytes
+        self._rooms = ThreadPoolExecutor(1, "make room")
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
@@ -94,10 +96,24 @@ class ImageTo3DRunner(ModelProcess):
         images, seeds = [job.pixels for job in wanted], [job.seed for job in wanted]
         made: Sequence[Gaussians | MinerError] = []
         kept: dict[int, ObjectLatents] = {}
+        rooms: list[Future[None]] = []
+
+        def make_room_for(position: int, num_splats: int) -> None:
+            size = self._file_bytes(num_splats)
+            rooms.append(self._rooms.submit(make_room, wanted[position].ply, size))
+
         if wanted:
             made = self._model.generate(
-                images, seeds, structure=self._structure, latents=self._latents, timings=timings, kept=kept
+                images,
+                seeds,
+                structure=self._structure,
+                latents=self._latents,
+                timings=timings,
+                on_placed=make_room_for,
+                kept=kept,
             )
+        for room in rooms:
+            room.result()
         place = {job.ply: i for i, job in enumerate(wanted)}
         return [
             self._finish(made[place[job.ply]], kept.get(place[job.ply]), job, timings)

@@ -1,8 +1,9 @@
 """Passing a PLY file through memory: the runner writes it, validation reads it, the gateway reads it."""
 
+import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from export.ply import read_ply, write_ply
 from models.gaussians.cleanup import clean_up
-from runners.handover import SHARED_MEMORY, fill
+from runners.handover import SHARED_MEMORY, fill, make_room
 
 
 def cases(lab: Lab) -> Iterator[Case]:
@@ -22,9 +23,15 @@ def cases(lab: Lab) -> Iterator[Case]:
         file = Path(folder, "object.ply")
         file.write_bytes(data)
         work = Work(host_bytes=2 * len(data))
-        yield Case(
-            name="write bytes to shared memory", build=lambda: partial(fill, str(file), data), work=work
-        )
+
+        def emptied(action: Callable[[], None]) -> None:
+            os.truncate(file, 0)
+            action()
+
+        write, make = partial(fill, str(file), data), partial(make_room, str(file), len(data))
+        yield Case(name="make room", build=lambda: partial(emptied, make))
+        yield Case(name="write bytes", build=lambda: partial(emptied, write), work=work)
+        yield Case(name="write bytes where room was made", build=lambda: write, work=work)
         yield Case(name="gateway reads the file", build=lambda: file.read_bytes, work=work)
         yield Case(
             name="validation reads the splats",
@@ -51,7 +58,7 @@ def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
         return lambda: torch.from_file(str(file), shared=True, size=floats).to(lab.device)
 
     def staged() -> Call:
-        def run() -> None:
+        def run() -> None:  # into memory that the file has already
             pinned.copy_(on_card)
             fill(str(file), memoryview(pinned.numpy()).cast("B"))  # type: ignore[arg-type]
 

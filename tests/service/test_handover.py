@@ -1,5 +1,6 @@
 """Files in shared memory: only while somebody waits for them."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from runners.handover import LOCK_NAME, PREFIX, AbandonedError, Handover, fill, gateway_is_gone, own_folder
+from runners.handover import (
+    LOCK_NAME,
+    PREFIX,
+    AbandonedError,
+    Handover,
+    fill,
+    gateway_is_gone,
+    make_room,
+    own_folder,
+)
 
 
 def test_a_filled_reservation_is_read_and_then_gone(tmp_path: Path) -> None:
@@ -20,10 +30,38 @@ def test_a_filled_reservation_is_read_and_then_gone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_room_that_is_too_large_leaves_nothing_behind_what_is_filled_in(tmp_path: Path) -> None:
+    handover = Handover(tmp_path)
+    content = os.urandom(5_000_000)
+    with handover.reserve() as path:
+        make_room(str(path), 8_000_000)
+        assert path.stat().st_blocks * 512 >= 8_000_000
+        fill(str(path), content[:100], memoryview(content)[100:])
+        assert path.read_bytes() == content
+        assert path.stat().st_blocks * 512 < 6_000_000
+    handover.close()
+
+
+def test_room_that_memory_is_too_short_for_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(descriptor: int, offset: int, length: int) -> None:
+        os.ftruncate(descriptor, length // 2)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", is_full)
+    handover = Handover(tmp_path)
+    with handover.reserve() as path:
+        make_room(str(path), 8_000_000)
+        assert path.stat().st_size == 0
+    handover.close()
+
+
 def test_a_reservation_that_was_given_up_is_not_filled(tmp_path: Path) -> None:
     handover = Handover(tmp_path)
     with pytest.raises(RuntimeError), handover.reserve() as path:
         raise RuntimeError
+    make_room(str(path), 100)
     with pytest.raises(AbandonedError):
         fill(str(path), b"splats")
     assert not path.exists()
