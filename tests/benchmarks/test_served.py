@@ -1,18 +1,20 @@
 """How a measured service is started: its environment, and what it says of itself."""
 
+import os
 from pathlib import Path
 
 import httpx
 import pytest
 
 from benchmarks.end_to_end import parse_arguments
-from benchmarks.served import CACHES, Served, parse_settings, started, variable_of
+from benchmarks.served import CACHES, PREFIX, Served, parse_settings, started, variable_of
 from runners.configuration.reader import DEFAULT_FILE, read_configuration
 from tests.service.conftest import FAKE_SERVICE, free_port, placeholder_weights, small_environment
 
 
 def test_random_weights_pass_whatever_they_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WEIGHTS_DIR", raising=False)
+    for name in [name for name in os.environ if name == "WEIGHTS_DIR" or name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)  # whatever served the tests before
     settings = {"image_to_3d.fast_paths": "true", "services.gateway.concurrency": "16"}
     served = Served(port=1, log=Path("x"), profile="80gb", voxels=8000, settings=settings)
     configuration = read_configuration(DEFAULT_FILE, served.variables(), lambda: 80 * 2**30)
