@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.errors import PlyFormatError
 from models.gaussians.gaussians import SH_C0, Gaussians
+from models.transfer import sent
 
 PROPERTIES = (
     "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
@@ -96,7 +97,7 @@ def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gauss
     del values  # a mapped file can be closed only when nothing looks at it
 
     def columns(*wanted: str) -> Tensor:
-        return table[:, [names.index(name) for name in wanted]]
+        return table.index_select(1, sent(torch.tensor([names.index(name) for name in wanted]), table.device))
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     return Gaussians(
