@@ -9,8 +9,8 @@ as long as it lives: that tells runners when they may leave, and the next start 
 from the dead.
 """
 
-import errno
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -18,8 +18,11 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "fast-3d-miner"
 LOCK_NAME = "gateway.lock"
@@ -51,19 +54,23 @@ def own_folder(root: Path) -> Path:
 def make_room(reservation: str, num_bytes: int) -> None:
     """Has the kernel find memory for a reserved file, which costs more than `fill`'s copying.
 
-    Meant to run beside the computing of what the file will hold. Where the reservation is gone or memory is
-    short nothing happens here: `fill` meets the same and says so.
+    Meant to run beside the computing of what the file will hold. Where the reservation is gone nothing
+    happens, `fill` says so; where memory is short, or the file system can't, the file stays empty.
     """
     with suppress(FileNotFoundError):
         descriptor = os.open(reservation, os.O_WRONLY)
         try:
             os.posix_fallocate(descriptor, 0, num_bytes)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
             os.ftruncate(descriptor, 0)
+            _tell_once(Path(reservation).parent, os.strerror(error.errno or 0))
         finally:
             os.close(descriptor)
+
+
+@cache
+def _tell_once(folder: Path, reason: str) -> None:
+    logger.warning("files in %s are written without room made before: %s", folder, reason)
 
 
 def fill(reservation: str, *parts: bytes | memoryview) -> None:

@@ -42,19 +42,24 @@ def test_room_that_is_too_large_leaves_nothing_behind_what_is_filled_in(tmp_path
     handover.close()
 
 
-def test_room_that_memory_is_too_short_for_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EOPNOTSUPP])
+def test_where_no_room_can_be_made_files_are_filled_all_the_same(
+    reason: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def is_full(descriptor: int, offset: int, length: int) -> None:
+    def refuse(descriptor: int, offset: int, length: int) -> None:
         os.ftruncate(descriptor, length // 2)
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(reason, os.strerror(reason))
 
-    monkeypatch.setattr(os, "posix_fallocate", is_full)
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
     handover = Handover(tmp_path)
     with handover.reserve() as path:
         make_room(str(path), 8_000_000)
+        make_room(str(path), 8_000_000)
         assert path.stat().st_size == 0
+        fill(str(path), b"splats")
+        assert path.read_bytes() == b"splats"
     handover.close()
+    assert caplog.text.count(os.strerror(reason)) == 1
 
 
 def test_a_reservation_that_was_given_up_is_not_filled(tmp_path: Path) -> None:
