@@ -14,6 +14,7 @@ from models.errors import MinerError
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.handover import AbandonedError, fill, make_room
+from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
@@ -88,6 +89,8 @@ class ImageTo3DRunner(ModelProcess):
             decode_mesh(self._model, job.latents, job.mesh, self._device)
         except (MinerError, AbandonedError) as error:
             return error
+        finally:
+            trim_heaps()
         return SplatResult(timings={"decode": time.perf_counter() - started})
 
     def _make(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:

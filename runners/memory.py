@@ -1,10 +1,14 @@
-"""The card's memory as one process sees it."""
+"""The card's memory as one process sees it, and what glibc keeps of the host's."""
 
+import ctypes
 import os
+import platform
 
 from runners.messages import CardMemory
 
 GIB = 2**30
+M_ARENA_MAX = -8  # glibc's number for it
+MAX_ARENAS = 2
 ALLOCATOR_VARIABLES = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
 
 
@@ -15,6 +19,22 @@ def prepare_allocator() -> None:
     """
     if not any(variable in os.environ for variable in ALLOCATOR_VARIABLES):
         os.environ["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
+
+
+def bound_arenas() -> None:
+    """Lets all threads of this process share two heaps; before they start.
+
+    Else each thread that ever made a batch keeps its largest one's memory: in the video's process 2.4 instead
+    of 1.3 GB after eight meshes.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, MAX_ARENAS)
+
+
+def trim_heaps() -> None:
+    """Gives freed memory of the heaps back to the host; some 50 ms, for after large work."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def limit_memory(limit_gib: float) -> None:

@@ -9,6 +9,7 @@ import bentoml
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.configuration.schema import RenderOptions
+from runners.memory import trim_heaps
 from runners.mesh import finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
@@ -57,6 +58,7 @@ class VideoRunner(ModelProcess):
         glb, report = finish_mesh(
             job.mesh, CONFIGURATION.mesh, lambda: self._splats(job), self._renderer, self._threads
         )
+        trim_heaps()
         return VideoResult(file=glb, timings=report.timings, watertight=report.watertight)
 
     def _splats(self, job: VideoJob) -> "Gaussians":
