@@ -97,7 +97,7 @@ def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gauss
     del values  # a mapped file can be closed only when nothing looks at it
 
     def columns(*wanted: str) -> Tensor:
-        return table.index_select(1, sent(torch.tensor([names.index(name) for name in wanted]), table.device))
+        return table.index_select(1, sent([names.index(name) for name in wanted], table.device))
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     return Gaussians(

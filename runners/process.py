@@ -20,6 +20,7 @@ from runners.handover import gateway_is_gone, handover_root, own_folder
 from runners.memory import (
     allocated_bytes,
     bound_arenas,
+    bound_kernel_caches,
     card_memory,
     drop_cache,
     limit_memory,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 DRAIN_MARGIN_SECONDS = 5.0
 MAX_THREADS = {"cpu": 8, "cuda": 4}
-KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")  # of torch's binding, of oneDNN
-KEPT_KERNELS = 128  # an object has about 100 shapes
 
 logger = logging.getLogger(__name__)
 
@@ -74,16 +73,6 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     if configuration.device == "cuda":
         limit_memory(configuration.services.memory_limit_gib)
     return threads
-
-
-def bound_kernel_caches() -> None:
-    """Lets oneDNN keep few kernels; before torch is imported. A choice of the operator's stays.
-
-    On a CPU each number of rows has a kernel of its own, and every object other numbers: the 2,048 that are
-    kept by default take a gigabyte, half of it in the gaps that they leave between tensors.
-    """
-    for variable in KERNEL_CACHES:
-        os.environ.setdefault(variable, str(KEPT_KERNELS))
 
 
 def show_own_logs() -> None:

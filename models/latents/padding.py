@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.layers.embeddings import voxel_position_embedding
 from models.sparse import VoxelGrid
+from models.transfer import sent
 
 TOKEN_SIZES = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 8192)
 VOXELS_PER_FOUR_TOKENS = (17, 20, 32)  # surfaces have about 16, nothing has more than 32
@@ -143,7 +144,7 @@ class PaddedGrid:
             parent=rows.new_zeros(num_rows).index_copy_(0, rows, tokens[down.parent]),
             children=_spread(to_row[down.children], tokens, num_rows, num_tokens),
             divisor=ones.index_add_(0, tokens, down.num_children[:, None].float()),
-            lengths=_lengths(down.coarse),
+            lengths=sent(down.coarse.counts, rows.device),
         )
 
     def token_positions(self, channels: int) -> Float[Tensor, "tokens channels"]:
@@ -161,12 +162,6 @@ def _places(grid: VoxelGrid, rows_each: int) -> Int[Tensor, " voxels"]:
             for start, count in zip(starts, grid.counts, strict=True)
         ]
     )
-
-
-def _lengths(grid: VoxelGrid) -> Int[Tensor, " objects"]:
-    """Voxels of each object, counted where they are."""
-    batch = grid.coords[:, 0].long()
-    return batch.new_zeros(grid.batch_size).index_add_(0, batch, torch.ones_like(batch))
 
 
 def _with_end(places: Tensor, past_end: int) -> Tensor:

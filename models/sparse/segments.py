@@ -87,13 +87,8 @@ class Segments:
 
 def uniform_segments(num_groups: int, length: int, device: torch.device) -> Segments:
     """Contiguous groups of one length, such as the tokens of a dense batch."""
-    return Segments(
-        num_tokens=num_groups * length,
-        group_of_row=torch.arange(num_groups, device=device).repeat_interleave(length),
-        counts=(length,) * num_groups,
-        order=None,
-        uniform_length=length,
-    )
+    group_of_row = torch.arange(num_groups, device=device).repeat_interleave(length)
+    return contiguous_segments(group_of_row, (length,) * num_groups)
 
 
 def contiguous_segments(group_of_row: Int[Tensor, " tokens"], counts: Sequence[int]) -> Segments:

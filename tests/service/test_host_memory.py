@@ -9,9 +9,8 @@ import pytest
 from tests.service.conftest import ROOT
 
 REPORT = """
-import os, sys, psutil
-from runners.memory import bound_arenas, trim_heaps
-from runners.process import bound_kernel_caches
+import sys, psutil
+from runners.memory import bound_arenas, bound_kernel_caches, trim_heaps
 bounded = "bounded" in sys.argv
 def rss():
     return psutil.Process().memory_info().rss // 2**20
