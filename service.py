@@ -36,7 +36,7 @@ from runners.handover import Handover, handover_root
 from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
 from runners.process import show_own_logs
-from runners.shared import method_of, runner_of
+from runners.shared import methods_of, runner_of
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.gateway
@@ -89,7 +89,7 @@ class Miner:
             name,
             getattr(self, name),
             concurrency=getattr(CONFIGURATION.services, name).concurrency,
-            method=method_of(CONFIGURATION, name),
+            methods=methods_of(CONFIGURATION, name),
         )
 
     @bentoml.on_startup

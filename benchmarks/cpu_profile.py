@@ -29,6 +29,7 @@ from benchmarks.prompts import prompt_of
 from benchmarks.results import Results
 from benchmarks.summaries import percentile
 from export.ply import read_ply, write_ply
+from models.clock import StageClock
 from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
@@ -113,7 +114,7 @@ class Pipeline:
             [seed],
             structure=SamplerSettings(**asdict(stages.structure)),
             latents=SamplerSettings(**asdict(stages.latents)),
-            timings=self.times,
+            clock=StageClock(self._maker.device, self.times),
         )
         if isinstance(splats, MinerError):
             raise splats

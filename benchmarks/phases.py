@@ -82,9 +82,10 @@ async def videos(client: Client, count: int, fields: dict[str, str]) -> dict[str
 
 
 async def in_flight_level(client: Client, level: int, limits: Limits) -> dict[str, Any]:
-    """A closed loop of `level` requests."""
+    """A closed loop of `level` requests, and how long their stages took beside each other."""
     run = await closed_loop(client, in_flight=level, count=limits.requests, seconds=limits.seconds)
-    return {"in_flight": level} | run.summary()
+    stages = stage_medians([reply.stages for reply in run.replies])
+    return {"in_flight": level} | run.summary() | {"stage_medians_ms": stages}
 
 
 async def arrival_rate(client: Client, rate: float, limits: Limits) -> dict[str, Any]:

@@ -119,9 +119,10 @@ async def _ask(stage: Stage[Any, Any]) -> Status | None:
 
 
 async def warm_batcher(stage: Stage[Any, Any]) -> None:
-    """Sends the no-ops that train the batcher."""
+    """Sends the no-ops that train the batcher of each method."""
     for size in NOOP_BURSTS:
-        await asyncio.gather(*(stage.call(NOOPS[stage.name]) for _ in range(size)))
+        for method in stage.methods:
+            await asyncio.gather(*(stage.call(NOOPS[stage.name], method) for _ in range(size)))
 
 
 def seconds_since_start() -> float:

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -63,19 +63,26 @@ class Stopwatch:
 class Stage(Generic[J, R]):
     """One runner as seen from the gateway."""
 
-    def __init__(self, name: str, runner: Any, *, concurrency: int, method: str = "generate") -> None:
+    def __init__(
+        self, name: str, runner: Any, *, concurrency: int, methods: Sequence[str] = ("generate",)
+    ) -> None:
         """Wraps a dependency.
 
         Args:
             name: In `Server-Timing` and messages.
             runner: What `bentoml.depends` gives.
             concurrency: Jobs in flight at most; more would only make its batcher hold lone requests back.
-            method: The runner's batched method for this stage.
+            methods: The runner's batched methods for this stage; a job takes the least busy one.
         """
         self.name = name
         self._runner = runner
-        self._method = method
+        self._jobs = dict.fromkeys(methods, 0)  # in flight, by method
         self._slots = asyncio.Semaphore(concurrency)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The runner's batched methods for this stage."""
+        return tuple(self._jobs)
 
     def called(self, name: str) -> "Stage[J, R]":
         """The same runner and places under another name, for another kind of job."""
@@ -91,23 +98,33 @@ class Stage(Generic[J, R]):
         """
         with watch.measure(self.name), STAGE_SECONDS.labels(self.name).time():
             async with self._slots:
-                result = await self.call(job)
+                with self._method() as method:
+                    result = await self.call(job, method)
         for step, seconds in result.timings.items():
             watch.add(f"{self.name}.{step}", seconds)
         if result.failure is not None:
             raise StageFailedError(self.name, result.failure)
         return result
 
-    async def call(self, job: J) -> R:
-        """The runner's answer, failure or not."""
+    @contextmanager
+    def _method(self) -> Iterator[str]:
+        method = min(self._jobs, key=self._jobs.__getitem__)
+        self._jobs[method] += 1
+        try:
+            yield method
+        finally:
+            self._jobs[method] -= 1
+
+    async def call(self, job: J, method: str) -> R:
+        """The answer of one of the runner's methods, failure or not."""
         started = time.perf_counter()
         try:
-            results: list[R] = await getattr(self._runner.to_async, self._method)([job])
+            results: list[R] = await getattr(self._runner.to_async, method)([job])
         except aiohttp.ServerDisconnectedError:
             # At once: a connection that idled until the runner closed it. Later: the runner died at work.
             if time.perf_counter() - started > STALE_CONNECTION_SECONDS:
                 raise
-            results = await getattr(self._runner.to_async, self._method)([job])
+            results = await getattr(self._runner.to_async, method)([job])
         assert len(results) == 1, f"{self.name} answered {len(results)} results for one job"
         return results[0]
 

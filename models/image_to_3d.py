@@ -6,9 +6,7 @@ Every item has its own noise, so batch mates change nothing but rounding, and an
 """
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from models.acceleration import Switches, accelerate
+from models.clock import StageClock
 from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
 from models.conditioning.device_crop import crop_on_device
@@ -215,25 +214,25 @@ class ImageTo3D:
         *,
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
-        timings: dict[str, float] | None = None,
+        clock: StageClock | None = None,
         on_placed: Callable[[int, int], None] | None = None,
         kept: dict[int, ObjectLatents] | None = None,
     ) -> list[Gaussians | MinerError]:
-        """Splats, or what went wrong, for each image.
+        """Splats, or what went wrong, for each image; a card may still be at work on them.
 
         Args:
             images: RGBA with straight alpha, of any sizes.
             seeds: One per image; the same seed and image give the same splats.
             structure: Sampling of the structure stage; by default the weights' own.
             latents: Sampling of the latent stage; by default the weights' own.
-            timings: Receives seconds per stage: preprocess, encode_image, structure, latents, gaussians.
+            clock: Measures preprocess, encode_image, structure, latents, gaussians.
             on_placed: Is told an image's position and the number of its object's splats as soon as that is
                 known, before they are computed.
             kept: Receives the latents of each image that has some, by its position.
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
-        clock = _Clock(self.device, {} if timings is None else timings)
+        clock = clock or StageClock(self.device)
         splats_per_voxel = self.stages.gaussian_decoder.config.gaussians.num_gaussians
         items = [_Item(position=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
         with clock("preprocess"):
@@ -246,7 +245,6 @@ class ImageTo3D:
                 for item in _alive(group):
                     on_placed(item.position, len(item.voxels) * splats_per_voxel)
             self._paint(_alive(group), latents or self.defaults.latents, clock)
-        clock.read()
         if kept is not None:
             kept.update({item.position: item.latents for item in items if item.latents is not None})
         return [item.result for item in items]
@@ -257,14 +255,14 @@ class ImageTo3D:
         except EmptyMatteError as error:
             item.fail(error)
 
-    def _condition(self, items: Sequence[_Item], clock: "_Clock") -> None:
+    def _condition(self, items: Sequence[_Item], clock: StageClock) -> None:
         if items:
             with clock("encode_image"):
                 tokens = self.encode_image([item.cropped for item in items])
             for item, cond in zip(items, tokens, strict=True):
                 item.cond = cond
 
-    def _place(self, items: Sequence[_Item], settings: SamplerSettings, clock: "_Clock") -> None:
+    def _place(self, items: Sequence[_Item], settings: SamplerSettings, clock: StageClock) -> None:
         if items:
             with clock("structure"):
                 voxels = self.sample_structure(_conditions(items), _generators(items), settings)
@@ -277,7 +275,7 @@ class ImageTo3D:
                         GenerationError(f"{len(occupied)} voxels, at most {self.max_voxels} are allowed")
                     )
 
-    def _paint(self, items: Sequence[_Item], settings: SamplerSettings, clock: "_Clock") -> None:
+    def _paint(self, items: Sequence[_Item], settings: SamplerSettings, clock: StageClock) -> None:
         if items:
             voxels = [item.voxels for item in items]
             with clock("latents"):
@@ -303,35 +301,3 @@ def _generators(items: Sequence[_Item]) -> list[torch.Generator]:
 def _batched(voxels: Sequence[Tensor]) -> Tensor:
     """(x, y, z) rows of several objects to (object, x, y, z) rows."""
     return torch.cat([torch.nn.functional.pad(xyz, (1, 0), value=i) for i, xyz in enumerate(voxels)])
-
-
-class _Clock:
-    """Measures stages on a device's own time, without holding up the host between them."""
-
-    def __init__(self, device: torch.device, seconds: dict[str, float]) -> None:
-        self._on_card = device.type == "cuda"
-        self._seconds = seconds
-        self._marks: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        if self._on_card:
-            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            first.record()
-            yield
-            last.record()
-            self._marks.append((stage, first, last))
-        else:
-            started = time.perf_counter()
-            yield
-            self._add(stage, time.perf_counter() - started)
-
-    def read(self) -> None:
-        """Waits for a card's stages and adds them up."""
-        for stage, first, last in self._marks:
-            last.synchronize()
-            self._add(stage, first.elapsed_time(last) / 1000)
-        self._marks.clear()
-
-    def _add(self, stage: str, seconds: float) -> None:
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds

@@ -29,7 +29,7 @@ CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.image_to_3d
 
 
-@bentoml.service(name="image_to_3d", **runner_service(OPTIONS))
+@bentoml.service(name="image_to_3d", **runner_service(OPTIONS, threads=2))
 class ImageTo3DRunner(ModelProcess):
     """Holds the image encoder, both flows, the Gaussian decoder and, once wanted, the mesh decoder."""
 
@@ -39,8 +39,10 @@ class ImageTo3DRunner(ModelProcess):
         import torch
 
         from export.ply import file_bytes, ply_parts
+        from models.clock import StageClock
         from models.gaussians.cleanup import clean_up_placed
         from models.image_to_3d import ImageTo3D, SamplerSettings
+        from runners.turns import Turns
 
         settings = CONFIGURATION.image_to_3d
         self._clean_up, self._ply_parts, self._file_bytes = clean_up_placed, ply_parts, file_bytes
@@ -48,6 +50,7 @@ class ImageTo3DRunner(ModelProcess):
         self._structure = SamplerSettings(**asdict(settings.stages.structure))
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
+        self._clock, self._turns = StageClock, Turns(self._device, overlap=settings.overlap)
         switches = None
         if settings.fast_paths:
             from models.acceleration import Switches
@@ -79,6 +82,11 @@ class ImageTo3DRunner(ModelProcess):
         """One PLY file per job."""
         return answer_batch(jobs, SplatResult, self._generate)
 
+    @bentoml.api(**runner_batch(OPTIONS))
+    def generate_beside(self, jobs: list[SplatJob]) -> list[SplatResult]:
+        """The same while `generate` is at work: BentoML has one batch of a method in work at a time."""
+        return answer_batch(jobs, SplatResult, self._generate)
+
     def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
         made = iter(self._make([job for job in jobs if not job.mesh]))
         return [self._decode_mesh(job) if job.mesh else next(made) for job in jobs]
@@ -86,7 +94,8 @@ class ImageTo3DRunner(ModelProcess):
     def _decode_mesh(self, job: SplatJob) -> SplatResult | Exception:
         started = time.perf_counter()
         try:
-            decode_mesh(self._model, job.latents, job.mesh, self._device)
+            with self._turns.taken():
+                decode_mesh(self._model, job.latents, job.mesh, self._device)
         except (MinerError, AbandonedError) as error:
             return error
         finally:
@@ -94,36 +103,36 @@ class ImageTo3DRunner(ModelProcess):
         return SplatResult(timings={"decode": time.perf_counter() - started})
 
     def _make(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
-        wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
-        timings: dict[str, float] = {}
-        images, seeds = [job.pixels for job in wanted], [job.seed for job in wanted]
-        made: Sequence[Gaussians | MinerError] = []
-        kept: dict[int, ObjectLatents] = {}
-        rooms: list[Future[None]] = []
+        with self._turns.taken() as turn:
+            wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
+            if not wanted:
+                return [AbandonedError() for _ in jobs]
+            clock, rooms = self._clock(self._device), list[Future[None]]()
+            kept: dict[int, ObjectLatents] = {}
 
-        def make_room_for(position: int, num_splats: int) -> None:
-            size = self._file_bytes(num_splats)
-            rooms.append(self._rooms.submit(make_room, wanted[position].ply, size))
+            def make_room_for(position: int, num_splats: int) -> None:
+                size = self._file_bytes(num_splats)
+                rooms.append(self._rooms.submit(make_room, wanted[position].ply, size))
 
-        if wanted:
             made = self._model.generate(
-                images,
-                seeds,
+                [job.pixels for job in wanted],
+                [job.seed for job in wanted],
                 structure=self._structure,
                 latents=self._latents,
-                timings=timings,
+                clock=clock,
                 on_placed=make_room_for,
                 kept=kept,
             )
-        for room in rooms:
-            room.result()
-        place = {job.ply: i for i, job in enumerate(wanted)}
-        return [
-            self._finish(made[place[job.ply]], kept.get(place[job.ply]), job, timings)
-            if job.ply in place
-            else AbandonedError()
-            for job in jobs
-        ]
+            turn.pass_on()
+            timings = {"turn": turn.waited} | clock.read()
+            for room in rooms:
+                room.result()
+            with self._turns.aside():
+                finished = {
+                    job.ply: self._finish(splats, kept.get(i), job, timings)
+                    for i, (job, splats) in enumerate(zip(wanted, made, strict=True))
+                }
+        return [finished.get(job.ply, AbandonedError()) for job in jobs]
 
     def _finish(
         self,

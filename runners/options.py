@@ -13,13 +13,14 @@ NO_PROBE = {"enabled": False, "timeout": 1, "period": 10}
 TIMEOUT_MARGIN_SECONDS = 30
 
 
-def runner_service(options: RunnerOptions) -> dict[str, Any]:
-    """Arguments of `@bentoml.service` for a model process.
+def runner_service(options: RunnerOptions, *, threads: int = 1) -> dict[str, Any]:
+    """Arguments of `@bentoml.service` for a model process; `threads` batches are in work at once.
 
     No `resources.gpu`: BentoML would give each runner a card of its own, and all of them share one.
     """
     return {
         "workers": options.workers,
+        "threads": threads,
         "traffic": {"timeout": options.timeout_seconds, "concurrency": options.concurrency},
         "runner_connection": KEEP_CONNECTIONS,
         "runner_probe": NO_PROBE,
@@ -33,12 +34,12 @@ def shared_service(services: ServicesOptions) -> dict[str, Any]:
     One thread per stage: a stage that waits for its turn must not keep another's batch from queueing.
     """
     runners = [getattr(services, name) for name in services.shared]
-    options = runner_service(services.image_to_3d)
+    options = runner_service(services.image_to_3d, threads=max(1, len(runners)))
     options["traffic"] = {
         "timeout": max((runner.timeout_seconds for runner in runners), default=60),
         "concurrency": max(1, sum(runner.concurrency for runner in runners)),
     }
-    return {**options, "threads": max(1, len(runners))}
+    return options
 
 
 def runner_batch(options: RunnerOptions) -> dict[str, Any]:

@@ -43,7 +43,7 @@ OWN_RUNNERS: dict[StageName, Any] = {
     "validation": ValidationRunner,
     "video": VideoRunner,
 }
-OWN_METHOD = "generate"
+OWN_METHOD, SECOND_METHOD = "generate", "generate_beside"
 
 R = TypeVar("R")
 
@@ -99,6 +99,9 @@ def runner_of(configuration: Configuration, stage: StageName) -> Any:
     return SharedRunner if stage in configuration.services.shared else OWN_RUNNERS[stage]
 
 
-def method_of(configuration: Configuration, stage: StageName) -> str:
-    """The name of the stage's batched method in that service."""
-    return stage if stage in configuration.services.shared else OWN_METHOD
+def methods_of(configuration: Configuration, stage: StageName) -> tuple[str, ...]:
+    """The names of the stage's batched methods in that service; several can be at work at once."""
+    if stage in configuration.services.shared:
+        return (stage,)
+    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap
+    return (OWN_METHOD, SECOND_METHOD) if overlaps else (OWN_METHOD,)

@@ -154,6 +154,7 @@ class ImageTo3DOptions:
     precision: Precision
     encoder_precision: Precision
     small_model: bool
+    overlap: bool
     fast_paths: bool
     recorded_voxels: Annotated[Whole, Field(ge=1, le=40_960)]
     max_voxels: Annotated[Whole, Field(ge=1, le=64**3)]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
 from models.gaussians.gaussians import Gaussians
 from models.image_to_3d import ImageTo3D, SamplerSettings
@@ -87,9 +88,9 @@ def test_an_object_without_voxels_fails_alone(pipeline: ImageTo3D, monkeypatch: 
 
 
 def test_stages_are_timed_and_defaults_come_from_the_weights(pipeline: ImageTo3D) -> None:
-    timings: dict[str, float] = {}
-    pipeline.generate([picture(1)], [5], structure=SETTINGS, latents=SETTINGS, timings=timings)
-    assert list(timings) == ["preprocess", "encode_image", "structure", "latents", "gaussians"]
+    clock = StageClock(pipeline.device)
+    pipeline.generate([picture(1)], [5], structure=SETTINGS, latents=SETTINGS, clock=clock)
+    assert list(clock.read()) == ["preprocess", "encode_image", "structure", "latents", "gaussians"]
     assert pipeline.defaults.structure.steps == 4
 
 

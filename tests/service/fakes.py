@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError
 from models.gaussians.gaussians import Gaussians
 from models.latents.object_latents import ObjectLatents
@@ -108,14 +109,14 @@ class ImageTo3D:
         images: Sequence[Pixels],
         seeds: Sequence[int],
         *,
-        timings: dict[str, float],
+        clock: StageClock,
         kept: dict[int, ObjectLatents],
         **_: object,
     ) -> list[Gaussians | EmptyStructureError]:
-        timings["structure"] = 0.001
-        for i, image in enumerate(images):  # a voxel whose latent is the colour
-            color = torch.tensor([color_of(read_prompt(image))])
-            kept[i] = ObjectLatents(coords=torch.zeros(1, 3, dtype=torch.int), feats=color)
+        with clock("structure"):
+            for i, image in enumerate(images):  # a voxel whose latent is the colour
+                color = torch.tensor([color_of(read_prompt(image))])
+                kept[i] = ObjectLatents(coords=torch.zeros(1, 3, dtype=torch.int), feats=color)
         return [self._make(read_prompt(image), seed) for image, seed in zip(images, seeds, strict=True)]
 
     def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
