@@ -74,7 +74,7 @@ class Readiness:
 
     async def check(self) -> None:
         """Looks at every runner once; warms up what is new."""
-        fresh = False
+        fresh: dict[Stage[Any, Any], int] = {}
         for stage in self._stages:
             processes = self._processes[stage.name]
             processes -= {process for process in processes if not is_alive(process)}
@@ -86,9 +86,10 @@ class Readiness:
                 continue
             self._statuses[stage.name] = status
             if status.process not in processes:
-                await warm_batcher(stage)
-                processes.add(status.process)
-                fresh = True
+                fresh[stage] = status.process
+        await asyncio.gather(*map(warm_batcher, fresh))
+        for stage, process in fresh.items():
+            self._processes[stage.name].add(process)
         if not all(self._processes.values()):
             self.is_ready = False
         elif fresh:

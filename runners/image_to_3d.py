@@ -68,7 +68,7 @@ class ImageTo3DRunner(ModelProcess):
                 small=settings.small_model,
                 max_voxels=settings.max_voxels,
                 switches=switches,
-                recorder=graph_recorder(self.device, fast_paths=settings.fast_paths),
+                recorder=graph_recorder(CONFIGURATION, "image_to_3d", fast_paths=settings.fast_paths),
             )
         if switches is not None:
             from models.warm_up import warm_up

@@ -28,7 +28,7 @@ class MattingRunner(ModelProcess):
         from models.matte import MatteCutter
 
         settings = CONFIGURATION.matting
-        recorder = graph_recorder(CONFIGURATION.device, fast_paths=settings.fast_paths)
+        recorder = graph_recorder(CONFIGURATION, "matting", fast_paths=settings.fast_paths)
         with self.loading("matting", CONFIGURATION.device):
             self._model = MatteCutter.load(
                 stage_weights(CONFIGURATION, "matting"),

@@ -31,10 +31,10 @@ def runner_service(options: RunnerOptions, *, threads: int = 1) -> dict[str, Any
 def shared_service(services: ServicesOptions) -> dict[str, Any]:
     """Arguments of `@bentoml.service` for the process that several stages share.
 
-    One thread per stage: a stage that waits for its turn must not keep another's batch from queueing.
+    One thread per batched method: one that waits for its turn must not keep another's batch from queueing.
     """
     runners = [getattr(services, name) for name in services.shared]
-    options = runner_service(services.image_to_3d, threads=max(1, len(runners)))
+    options = runner_service(services.image_to_3d, threads=len(runners) + 1)
     options["traffic"] = {
         "timeout": max((runner.timeout_seconds for runner in runners), default=60),
         "concurrency": max(1, sum(runner.concurrency for runner in runners)),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import bentoml
 
 from runners.configuration import Configuration, RunnerOptions
+from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import gateway_is_gone, handover_root, own_folder
 from runners.memory import (
@@ -47,6 +48,8 @@ def num_threads(options: RunnerOptions, device: str) -> int:
 def prepare_process(configuration: Configuration, options: RunnerOptions) -> int:
     """Sets threads, priority and the order of leaving; to be called before torch is imported.
 
+    Opens the card, which takes a second, beside whatever is imported next.
+
     Priority and signals are left alone where the runner lives inside another process (tests).
 
     Returns:
@@ -72,6 +75,7 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     torch.set_num_threads(threads)
     if configuration.device == "cuda":
         limit_memory(configuration.services.memory_limit_gib)
+        threading.Thread(target=torch.zeros, args=(1,), kwargs={"device": "cuda"}, name="open card").start()
     return threads
 
 
@@ -117,14 +121,21 @@ def _forward_later(number: int, drained: threading.Event, folder: Path, limit_se
     os.kill(os.getpid(), number)
 
 
-def graph_recorder(device: str, *, fast_paths: bool) -> "GraphRecorder | None":
-    """What records a stage's kernels in this process; None without a card or fast paths."""
-    return _card_recorder() if fast_paths and device == "cuda" else None
+def graph_recorder(
+    configuration: Configuration, stage: StageName, *, fast_paths: bool
+) -> "GraphRecorder | None":
+    """What records a stage's kernels in this process; None without a card or fast paths.
+
+    One memory pool serves all stages that take turns.
+    """
+    if not fast_paths or configuration.device != "cuda":
+        return None
+    services = configuration.services
+    return _card_recorder("all" if services.turns and stage in services.shared else stage)
 
 
 @cache
-def _card_recorder() -> "GraphRecorder":
-    """One memory pool serves all stages that live here."""
+def _card_recorder(owner: str) -> "GraphRecorder":
     from models.graphs import GraphRecorder
 
     return GraphRecorder("cuda")

@@ -1,13 +1,15 @@
-"""Several stages in one process: one CUDA context, one allocator, for cards that are nearly full.
+"""Several stages in one process: one CUDA context, one allocator.
 
 The stages that `services.shared` names run here instead of in processes of their own, behind the same batched
-methods. Their models take turns, so that the memory in work is the largest stage's and not the sum; only the
-video, small in memory and long in time, renders beside them.
+methods. On a card that is nearly full their models take turns, so that the memory in work is the largest
+stage's and not the sum; only the video, small in memory and long in time, renders beside them. Where there is
+room each has a stream instead: kernels of several stages run at once, while a card gives processes turns, and
+whoever changes waits.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import bentoml
@@ -31,6 +33,7 @@ from runners.messages import (
 from runners.options import runner_batch, shared_service
 from runners.process import ModelProcess
 from runners.text_to_image import TextToImageRunner
+from runners.turns import BEFORE_OTHERS
 from runners.validation import ValidationRunner
 from runners.video import VideoRunner
 
@@ -43,7 +46,8 @@ OWN_RUNNERS: dict[StageName, Any] = {
     "validation": ValidationRunner,
     "video": VideoRunner,
 }
-OWN_METHOD, SECOND_METHOD = "generate", "generate_beside"
+OWN_METHOD, BESIDE = "generate", "_beside"
+Place = Callable[[StageName], AbstractContextManager[object]]
 
 R = TypeVar("R")
 
@@ -55,7 +59,7 @@ class SharedRunner(ModelProcess):
     def __init__(self) -> None:
         """Loads the models one stage after the other."""
         self._stages = {name: OWN_RUNNERS[name].inner() for name in SERVICES.shared}
-        self._turn, self._film_turn = threading.Lock(), threading.Lock()
+        self._place = _turns() if SERVICES.turns else _streams_of(SERVICES.shared)
         self.device = CONFIGURATION.device
         self.weights = {name: size for stage in self._stages.values() for name, size in stage.weights.items()}
         self.load_seconds = {
@@ -63,9 +67,8 @@ class SharedRunner(ModelProcess):
         }
 
     def _run(self, name: StageName, jobs: Sequence[Any]) -> list[Any]:
-        turn: AbstractContextManager[Any] = self._film_turn if name == "video" else self._turn
         generate: Callable[[Sequence[Any]], list[Any]] = self._stages[name].generate
-        with turn:
+        with self._place(name):
             return generate(jobs)
 
     @bentoml.api(**runner_batch(SERVICES.text_to_image))
@@ -81,6 +84,11 @@ class SharedRunner(ModelProcess):
     @bentoml.api(**runner_batch(SERVICES.image_to_3d))
     def image_to_3d(self, jobs: list[SplatJob]) -> list[SplatResult]:
         """One PLY file per job."""
+        return self._run("image_to_3d", jobs)
+
+    @bentoml.api(**runner_batch(SERVICES.image_to_3d))
+    def image_to_3d_beside(self, jobs: list[SplatJob]) -> list[SplatResult]:
+        """The same while `image_to_3d` is at work, where stages take no turns."""
         return self._run("image_to_3d", jobs)
 
     @bentoml.api(**runner_batch(SERVICES.validation))
@@ -101,7 +109,26 @@ def runner_of(configuration: Configuration, stage: StageName) -> Any:
 
 def methods_of(configuration: Configuration, stage: StageName) -> tuple[str, ...]:
     """The names of the stage's batched methods in that service; several can be at work at once."""
-    if stage in configuration.services.shared:
-        return (stage,)
-    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap
-    return (OWN_METHOD, SECOND_METHOD) if overlaps else (OWN_METHOD,)
+    services = configuration.services
+    method, alone = (stage, services.turns) if stage in services.shared else (OWN_METHOD, False)
+    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap and not alone
+    return (method, method + BESIDE) if overlaps else (method,)
+
+
+def _turns() -> Place:
+    """One stage at a time, and the video beside it."""
+    turn, film_turn = threading.Lock(), threading.Lock()
+    return lambda stage: film_turn if stage == "video" else turn
+
+
+def _streams_of(stages: Sequence[StageName]) -> Place:
+    """Each stage's own stream; the short ones' kernels come before those of the flows, which fill a card."""
+    if CONFIGURATION.device != "cuda":
+        return lambda stage: nullcontext()
+    import torch
+
+    torch.cuda.synchronize()  # loading used another stream
+    streams = {
+        stage: torch.cuda.Stream(priority=0 if stage == "image_to_3d" else BEFORE_OTHERS) for stage in stages
+    }
+    return lambda stage: torch.cuda.stream(streams[stage])

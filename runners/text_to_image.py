@@ -43,7 +43,7 @@ class TextToImageRunner(ModelProcess):
                 vae_slicing=settings.vae_slicing,
                 backend=settings.backend,
                 switches=switches,
-                recorder=graph_recorder(self.device, fast_paths=settings.fast_paths),
+                recorder=graph_recorder(CONFIGURATION, "text_to_image", fast_paths=settings.fast_paths),
             )
         if switches is not None:
             sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 BEFORE_OTHERS = -1  # the priority of short kernels: a flow's would fill the card for hundreds of ms
 
@@ -40,13 +42,15 @@ class Turn:
 class Turns:
     """Who may use the models."""
 
-    def __init__(self, device: torch.device, *, overlap: bool) -> None:
+    def __init__(self, device: "torch.device", *, overlap: bool) -> None:
         """Makes the stream.
 
         Args:
             device: The models'.
             overlap: Whether a job may begin while the last one is being finished.
         """
+        import torch
+
         self._lock = threading.Lock()
         self._overlap = overlap
         beside = overlap and device.type == "cuda"
@@ -66,6 +70,8 @@ class Turns:
         if self._stream is None:
             yield
             return
+        import torch
+
         try:
             with torch.cuda.stream(self._stream):
                 yield

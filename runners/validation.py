@@ -50,7 +50,7 @@ class ValidationRunner(ModelProcess):
             retry_below=settings.retry_below,
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
-        recorder = graph_recorder(CONFIGURATION.device, fast_paths=settings.fast_paths)
+        recorder = graph_recorder(CONFIGURATION, "validation", fast_paths=settings.fast_paths)
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
             self._scorer = Scorer.load(

@@ -76,6 +76,7 @@ class ServicesOptions:
     validation: RunnerOptions
     video: RunnerOptions
     shared: tuple[StageName, ...]
+    turns: bool
     memory_limit_gib: Annotated[Number, Field(ge=0, le=1024)]
 
 

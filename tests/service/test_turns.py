@@ -18,8 +18,8 @@ from gateway.stages import Stage, Stopwatch
 from runners.configuration import Configuration, read_configuration
 from runners.messages import SplatJob, SplatResult
 from runners.turns import Turns
+from tests.service import fakes
 from tests.service.conftest import ROOT
-from tests.service.fakes import write_prompt
 
 CPU = torch.device("cpu")
 SECONDS = 20.0
@@ -37,7 +37,8 @@ class Runner:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, overlap: bool) -> None:
         module: Any = importlib.import_module("runners.image_to_3d")
         self._folder = folder
-        self._service = module.ImageTo3DRunner.inner()
+        with fakes.installed():
+            self._service = module.ImageTo3DRunner.inner()
         monkeypatch.setattr(self._service, "_turns", Turns(CPU, overlap=overlap))
         self.started: list[int] = []
         self.may_write = threading.Event()
@@ -57,7 +58,7 @@ class Runner:
     def job(self, seed: int) -> SplatJob:
         file = self._folder / f"{seed}.ply"
         file.touch()
-        image = write_prompt("a red ball")
+        image = fakes.write_prompt("a red ball")
         return SplatJob(image=np.dstack([image, image[..., :1] | 255]), seed=seed, ply=str(file))
 
     def start(self, pool: ThreadPoolExecutor, seed: int, method: str) -> "Future[list[SplatResult]]":
@@ -140,14 +141,16 @@ async def test_jobs_at_once_are_spread_over_the_methods_and_lone_ones_take_the_f
 
 
 @pytest.mark.usefixtures("client")
-def test_only_a_process_of_its_own_that_may_overlap_is_called_by_two_methods() -> None:
+def test_only_a_3d_stage_that_need_not_wait_for_others_is_called_by_two_methods() -> None:
     from runners.shared import methods_of
 
     own = configuration(image_to_3d__overlap="true")
-    shared = replace(own, services=replace(own.services, shared=("image_to_3d",)))
     assert methods_of(own, "image_to_3d") == ("generate", "generate_beside")
     assert methods_of(own, "matting") == ("generate",)
-    assert methods_of(shared, "image_to_3d") == ("image_to_3d",)
+    for turns, expected in ((True, ("image_to_3d",)), (False, ("image_to_3d", "image_to_3d_beside"))):
+        services = replace(own.services, shared=("image_to_3d", "matting"), turns=turns)
+        assert methods_of(replace(own, services=services), "image_to_3d") == expected
+        assert methods_of(replace(own, services=services), "matting") == ("matting",)
     assert methods_of(configuration(), "image_to_3d") == ("generate",)
 
 
