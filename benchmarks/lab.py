@@ -19,7 +19,7 @@ from torch import Tensor
 from benchmarks.floors import Ceilings, measure_ceilings
 from models.errors import MinerError
 from models.gaussians.gaussians import Gaussians
-from models.sampling import SamplerSettings
+from models.sampling import LatentField, SamplerSettings
 from models.sparse import SparseTensor, VoxelGrid
 from models.weights.random_layout import EMBEDDED, SHELL_VOXELS, shell, write_random_layout
 from models.weights.random_tensors import RandomWeights
@@ -167,6 +167,18 @@ class Lab:
         points = shell(voxels or self.voxels).to(self.device).int()
         batch = torch.arange(objects, device=self.device, dtype=torch.int32).repeat_interleave(len(points))
         return VoxelGrid(torch.cat([batch[:, None], points.repeat(objects, 1)], dim=1))
+
+    @torch.no_grad()
+    def sample_latents(
+        self,
+        cond: Float[Tensor, "objects tokens channels"],
+        grid: VoxelGrid,
+        noise: Float[Tensor, "voxels channels"],
+        settings: SamplerSettings,
+    ) -> SparseTensor:
+        """Latents, with everything computed that a request has computed."""
+        stages = self.image_to_3d.stages
+        return stages.sample_latents(LatentField(stages.latent_field(cond, settings), grid), noise)
 
     def decode(
         self, voxels: int | None = None, feats: Float[Tensor, "voxels channels"] | None = None

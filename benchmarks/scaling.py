@@ -147,7 +147,7 @@ def _structure(lab: Lab, settings: SamplerSettings) -> Call:
 
 def _latents(lab: Lab, voxels: int, settings: SamplerSettings = LATENTS) -> Call:
     cond, noise = lab.condition(), lab.latent_noise(voxels=voxels)
-    return lambda: lab.image_to_3d.stages.sample_latents(cond, lab.grid(voxels=voxels), noise, settings)
+    return lambda: lab.sample_latents(cond, lab.grid(voxels=voxels), noise, settings)
 
 
 def _decoder(lab: Lab, voxels: int) -> Call:

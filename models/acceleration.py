@@ -23,7 +23,7 @@ from models.graphs import GraphRecorder, forget_recorded, record_forward
 from models.latents import LatentFlow, fast_residual, fast_trunk
 from models.latents.graphed_flow import GraphedLatentFlow
 from models.latents.padding import MAX_VOXELS
-from models.layers import dense_block
+from models.layers import dense_block, kept_modulations, modulations_at
 from models.layers.attention import suits_varlen
 from models.layers.dense_block import AttentionBackend
 from models.layers.filled_attention import attention_for
@@ -109,8 +109,9 @@ def accelerate_structure_flow(
     device = device_of(flow)
     block = dense_block.dense_block(switches.attention, attention_for(device))
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
-    flow.run_velocity = StructureFlow.velocity
+    flow.run_velocity, flow.run_modulations = StructureFlow.velocity, modulations_at
     if switches.graphs:
+        flow.run_modulations = kept_modulations()
         flow.run_velocity = graphed_velocity(flow, recorder or GraphRecorder(device), block)
 
 
@@ -123,9 +124,11 @@ def accelerate_latent_flow(
     residual = fast_residual.FastResidual()
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
     flow.run_residual, flow.recorded = fast_residual.run_plain, None
+    flow.run_modulations = modulations_at
     if switches.residuals:
         flow.run_residual = fast_residual.run_with(residual)
     if switches.graphs:
+        flow.run_modulations = kept_modulations()
         flow.recorded = GraphedLatentFlow(
             flow, recorder or GraphRecorder(device), block, residual, switches.recorded_voxels
         )

@@ -22,8 +22,8 @@ from models.gaussians.gaussians import Gaussians
 from models.latents import LatentFlow
 from models.mesh.decoder import MeshDecoder
 from models.mesh.mesh import Mesh
-from models.sampling import LatentField, MultiImage, SamplerSettings, StructureField, sample
-from models.sparse import SparseTensor, VoxelGrid
+from models.sampling import GridlessField, LatentField, MultiImage, SamplerSettings, StructureField, sample
+from models.sparse import SparseTensor
 from models.structure import StructureDecoder, StructureFlow, occupied_voxels
 from models.weights import read_module, read_pipeline
 
@@ -128,18 +128,22 @@ class ConditionTo3D:
         return occupied_voxels(self.structure_decoder(z))
 
     @torch.no_grad()
+    def latent_field(
+        self, images: Condition | Sequence[Condition], settings: SamplerSettings
+    ) -> GridlessField:
+        """The latent flow under its conditions, on a grid that need not be known yet."""
+        return GridlessField(self.latent_flow, _image_list(images), settings)
+
+    @torch.no_grad()
     def sample_latents(
         self,
-        images: Condition | Sequence[Condition],
-        grid: VoxelGrid,
+        field: LatentField,
         noise: Float[Tensor, "voxels channels"],
-        settings: SamplerSettings,
         multi_image: MultiImage = MultiImage.STOCHASTIC,
     ) -> SparseTensor:
-        """Latents on a grid, in the decoders' scale."""
-        field = LatentField(self.latent_flow, grid, _image_list(images), settings)
-        feats = sample(field, noise, settings, multi_image)
-        return SparseTensor(grid=grid, feats=feats * self.latent_std + self.latent_mean)
+        """Latents on the field's grid, in the decoders' scale."""
+        feats = sample(field, noise, field.settings, multi_image)
+        return SparseTensor(grid=field.grid, feats=feats * self.latent_std + self.latent_mean)
 
     @torch.no_grad()
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:

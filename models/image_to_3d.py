@@ -7,6 +7,7 @@ Every item has its own noise, so batch mates change nothing but rounding, and an
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,16 @@ from models.graphs import GraphRecorder
 from models.latents.object_latents import ObjectLatents, separated
 from models.mesh.mesh import Mesh
 from models.residency import HostResident
-from models.sampling import SamplerSettings, request_generator, stacked_noise, voxel_noise
+from models.sampling import (
+    GridlessField,
+    LatentField,
+    SamplerSettings,
+    request_generator,
+    stacked_noise,
+    voxel_noise,
+)
 from models.sparse import SparseTensor, VoxelGrid
+from models.transfer import sent
 from models.weights.random_layout import shell
 from models.weights.random_tensors import random_weights_of
 
@@ -43,6 +52,7 @@ class _Item:
 
     cropped: Cropped
     cond: Float[Tensor, "tokens channels"]
+    field: GridlessField | None = None
     voxels: Int[Tensor, "voxels 3"]
     latents: ObjectLatents | None = None
     result: Gaussians | MinerError
@@ -85,9 +95,10 @@ class ImageTo3D:
         self.small = small
         self.max_voxels = max_voxels
         self.fixed_voxels = fixed_voxels
-        self.one_by_one = small or stages.latent_flow.recorded is not None
+        self.one_by_one = small or self._records
         idle = [stages.structure_flow, stages.latent_flow] if small else []
         self._flows = HostResident(idle, stages.device)
+        self._drawing = ThreadPoolExecutor(1, "draw noise")
 
     @classmethod
     def load(
@@ -147,6 +158,11 @@ class ImageTo3D:
     def device(self) -> torch.device:
         return self.stages.device
 
+    @property
+    def _records(self) -> bool:
+        """Whether steps are recorded, on a card that runs far behind its host."""
+        return self.stages.latent_flow.recorded is not None
+
     def preprocess(self, image: RgbaImage) -> Cropped:
         """Crops to the object, on black, at the image encoder's size; on a card the pixel work happens there.
 
@@ -169,11 +185,17 @@ class ImageTo3D:
         cond: Float[Tensor, "objects tokens channels"],
         generators: Sequence[torch.Generator],
         settings: SamplerSettings,
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[Int[Tensor, "voxels 3"]]:
-        """Occupied voxels (x, y, z) of each object; an object may have none."""
+        """Occupied voxels (x, y, z) of each object; an object may have none.
+
+        `meanwhile` is called when a card has got its work, before the host waits for the voxels.
+        """
         noise = stacked_noise(generators, self.stages.structure_shape, self.device)
         with self._flows.on_device(self.stages.structure_flow):
             latents = self.stages.sample_structure(cond, noise, settings)
+        if meanwhile is not None:
+            meanwhile()
         coords = self.stages.decode_structure(latents)
         if self.fixed_voxels is not None:
             return [self.fixed_voxels] * len(generators)
@@ -181,19 +203,24 @@ class ImageTo3D:
             return [coords[:, 1:]]
         return [coords[coords[:, 0] == i, 1:] for i in range(len(generators))]
 
+    @torch.no_grad()
     def sample_latents(
         self,
-        cond: Float[Tensor, "objects tokens channels"],
+        field: Callable[[], GridlessField],
         voxels: Sequence[Int[Tensor, "voxels 3"]],
         generators: Sequence[torch.Generator],
-        settings: SamplerSettings,
     ) -> SparseTensor:
-        """Latents on the voxels of each object, none of them empty."""
-        grid = VoxelGrid(_batched(voxels), [len(xyz) for xyz in voxels])
-        channels = self.stages.latent_flow.config.in_channels
-        noise = voxel_noise(generators, grid.counts, channels, self.device)
+        """Latents on the voxels of each object, none of them empty.
+
+        Noise is drawn by a thread of its own, while this one prepares the grid. `field` is asked once the
+        flow's weights are there.
+        """
+        counts, channels = [len(xyz) for xyz in voxels], self.stages.latent_flow.config.in_channels
+        noise = self._drawing.submit(voxel_noise, generators, counts, channels)
+        grid = VoxelGrid(_batched(voxels), counts)
         with self._flows.on_device(self.stages.latent_flow):
-            return self.stages.sample_latents(cond, grid, noise, settings)
+            on_grid = LatentField(field(), grid)
+            return self.stages.sample_latents(on_grid, sent(noise.result(), self.device))
 
     def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
         """Splats of each object, in TRELLIS's space."""
@@ -232,7 +259,7 @@ class ImageTo3D:
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
-        clock = clock or StageClock(self.device)
+        clock, painting = clock or StageClock(self.device), latents or self.defaults.latents
         splats_per_voxel = self.stages.gaussian_decoder.config.gaussians.num_gaussians
         items = [_Item(position=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
         with clock("preprocess"):
@@ -240,11 +267,11 @@ class ImageTo3D:
                 self._crop(item, image)
         for group in [[item] for item in items] if self.one_by_one else [items]:
             self._condition(_alive(group), clock)
-            self._place(_alive(group), structure or self.defaults.structure, clock)
+            self._place(_alive(group), structure or self.defaults.structure, painting, clock)
             if on_placed is not None:
                 for item in _alive(group):
                     on_placed(item.position, len(item.voxels) * splats_per_voxel)
-            self._paint(_alive(group), latents or self.defaults.latents, clock)
+            self._paint(_alive(group), painting, clock)
         if kept is not None:
             kept.update({item.position: item.latents for item in items if item.latents is not None})
         return [item.result for item in items]
@@ -262,10 +289,18 @@ class ImageTo3D:
             for item, cond in zip(items, tokens, strict=True):
                 item.cond = cond
 
-    def _place(self, items: Sequence[_Item], settings: SamplerSettings, clock: StageClock) -> None:
+    def _place(
+        self, items: Sequence[_Item], settings: SamplerSettings, painting: SamplerSettings, clock: StageClock
+    ) -> None:
         if items:
+            cond = _conditions(items)
+
+            def look_ahead() -> None:
+                items[0].field = self.stages.latent_field(cond, painting)
+
+            ahead = look_ahead if self._records and len(items) == 1 else None
             with clock("structure"):
-                voxels = self.sample_structure(_conditions(items), _generators(items), settings)
+                voxels = self.sample_structure(cond, _generators(items), settings, ahead)
             for item, occupied in zip(items, voxels, strict=True):
                 item.voxels = occupied
                 if len(occupied) == 0:
@@ -278,8 +313,12 @@ class ImageTo3D:
     def _paint(self, items: Sequence[_Item], settings: SamplerSettings, clock: StageClock) -> None:
         if items:
             voxels = [item.voxels for item in items]
+
+            def field() -> GridlessField:
+                return items[0].field or self.stages.latent_field(_conditions(items), settings)
+
             with clock("latents"):
-                latents = self.sample_latents(_conditions(items), voxels, _generators(items), settings)
+                latents = self.sample_latents(field, voxels, _generators(items))
             with clock("gaussians"):
                 splats = self.decode_gaussians(latents)
             for item, gaussians, own in zip(items, splats, separated(latents), strict=True):

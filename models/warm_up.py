@@ -29,7 +29,9 @@ def warm_up(
     few = replace(latents, steps=2, rescale_t=1.0, cfg_interval=(0.75, 1.0))  # one step guided, one not
     for size in reversed(sizes_of(model)):  # later ones fit into the largest one's memory
         voxels = [ball(size, model.stages.latent_flow.config.resolution).to(model.device)] * batch_size
-        model.decode_gaussians(model.sample_latents(cond, voxels, generators, few))
+        model.decode_gaussians(
+            model.sample_latents(lambda: model.stages.latent_field(cond, few), voxels, generators)
+        )
 
 
 def sizes_of(model: ImageTo3D) -> list[PaddedSize]:

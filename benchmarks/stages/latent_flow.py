@@ -12,7 +12,7 @@ from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import LATENTS
 from benchmarks.measure import Call
 from models.acceleration import Switches, accelerate_latent_flow
-from models.sampling import LatentField
+from models.sampling import GridlessField, LatentField
 from models.sampling.schedule import schedule
 
 BLOCKS = Switches(blocks=True)
@@ -75,7 +75,7 @@ def stage_work(tokens: int) -> Work:
 def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[torch.Tensor]) -> Call:
     flow = lab.image_to_3d.stages.latent_flow
     accelerate_latent_flow(flow, switches)
-    field = LatentField(flow, lab.grid(), [lab.condition()], LATENTS)
+    field = LatentField(GridlessField(flow, [lab.condition()], LATENTS), lab.grid())
     x = lab.latent_noise()
     actual.append(torch.cat(field.guided(x, 0, 0)))
     if switches == Switches():
@@ -87,7 +87,7 @@ def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = 
     accelerate_latent_flow(lab.image_to_3d.stages.latent_flow, switches)
     noise = lab.latent_noise(objects, voxels)
     cond = lab.condition(objects)
-    return lambda: lab.image_to_3d.stages.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS)
+    return lambda: lab.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from models.conformance.ply_columns import ply_check
 from models.conformance.report import Check, bounded, close, exact, failed, skipped
 from models.mesh.group_norm import ObjectGroupNorm
 from models.sampling import (
+    LatentField,
     MultiImage,
     SamplerSettings,
     SampleStep,
@@ -140,7 +141,8 @@ def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
     if not torch.equal(coords, io["coords"]):
         yield failed("latents and splats", "not run: the coordinates differ")
         return
-    latents = stages.sample_latents(cond, VoxelGrid(coords), io["noise_slat"], stages.defaults.latents)
+    field = LatentField(stages.latent_field(cond, stages.defaults.latents), VoxelGrid(coords))
+    latents = stages.sample_latents(field, io["noise_slat"])
     yield close("latents", latents.feats, io["slat.feats"])
     for i, splats in enumerate(stages.decode_gaussians(latents)):
         yield ply_check(f"ply {i}", splats, io[f"gs{i}.ply"])

@@ -21,8 +21,11 @@ from models.layers import (
     Context,
     ModulatedBlock,
     ModuleList,
+    Projection,
+    RunModulations,
     TimestepEmbedder,
     layer_norm,
+    modulations_at,
     torso_dtype,
     voxel_position_embedding,
 )
@@ -66,10 +69,11 @@ class LatentFlowConfig:
 class LatentFlow(nn.Module):
     """Velocity field; see the module's figure.
 
-    `run_block` and `run_residual` may be set to faster equals, and `recorded` to whatever runs a sampler's
-    steps from recorded kernels.
+    `run_modulations`, `run_block` and `run_residual` may be set to faster equals, and `recorded` to whatever
+    runs a sampler's steps from recorded kernels.
     """
 
+    run_modulations: RunModulations
     run_block: RunBlock
     run_residual: fast_residual.RunResidual
     recorded: "GraphedLatentFlow | None"
@@ -77,6 +81,7 @@ class LatentFlow(nn.Module):
     def __init__(self, config: LatentFlowConfig) -> None:
         super().__init__()
         self.config = config
+        self.run_modulations = modulations_at
         self.run_block, self.run_residual, self.recorded = run_plain, fast_residual.run_plain, None
         width = config.model_channels
         levels = [*config.io_block_channels, width]
@@ -109,7 +114,7 @@ class LatentFlow(nn.Module):
         cond: Float[Tensor, "objects condition cond_channels"],
     ) -> SparseTensor:
         """The velocity at times `t`, on the scale 0 to 1000."""
-        return self.velocity(x, self.modulations(t), self.contexts(cond, x.grid))
+        return self.velocity(x, self.modulations(t), self.contexts(self.projections(cond), x.grid))
 
     def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times modulation"]]:
         """Every block's modulation at the given times, in the order of the data flow."""
@@ -117,12 +122,14 @@ class LatentFlow(nn.Module):
         blocks = (*self.input_blocks, *self.blocks, *self.out_blocks)
         return [block.modulation(t_emb) for block in blocks]
 
-    def contexts(
-        self, cond: Float[Tensor, "objects condition cond_channels"], grid: VoxelGrid
-    ) -> list[Context]:
-        """Each transformer block's keys and values of the condition of a grid's objects."""
+    def projections(self, cond: Float[Tensor, "objects condition cond_channels"]) -> list[Projection]:
+        """Each transformer block's keys and values of the condition of some objects."""
+        return [block.cross_attn.project(cond.to(self.torso_dtype)) for block in self.blocks]
+
+    def contexts(self, projections: Sequence[Projection], grid: VoxelGrid) -> list[Context]:
+        """The same for the tokens of the objects' grid."""
         objects = self._torso_grid(grid).objects
-        return [block.cross_attn.project(cond.to(self.torso_dtype), objects) for block in self.blocks]
+        return [projection.of(objects) for projection in projections]
 
     def velocity(
         self,

@@ -47,6 +47,14 @@ class GraphedLatentFlow:
         with torch.no_grad():
             self._unconditional = [block.cross_attn.unconditional() for block in flow.blocks]
 
+    def prepare(self, padded: PaddedGrid) -> None:
+        """Computes what all steps on a grid have in common; the first one would otherwise."""
+        _ = padded.flow_tables.twice, self._positions(padded)
+
+    def _positions(self, padded: PaddedGrid) -> Tensor:
+        channels = self._flow.config.model_channels
+        return padded.grid.memo("token positions", lambda: padded.token_positions(channels))
+
     def velocity(
         self,
         padded: PaddedGrid,
@@ -61,9 +69,7 @@ class GraphedLatentFlow:
         both = [*tables.tensors(), *tables.twice.tensors()] if guided else tables.tensors()
         inputs = [
             padded.padded(x),
-            padded.grid.memo(
-                "token positions", lambda: padded.token_positions(self._flow.config.model_channels)
-            ),
+            self._positions(padded),
             *both,
             *modulations,
             *(context.keys for context in contexts),

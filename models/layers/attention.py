@@ -5,7 +5,9 @@ of a batch of different sizes) or windows. The kernel is `scaled_dot_product_att
 groups.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -19,24 +21,37 @@ from models.sparse.segments import Segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """A condition, projected to one block's keys and values.
+class Projection:
+    """A condition, projected to one block's keys and values; depends on neither the time nor the tokens.
+
+    Attributes:
+        keys: Projected keys of each conditioned object.
+        values: Projected values.
+        unconditional: Gives what a condition of zeros comes to, once it is wanted.
+    """
+
+    keys: Float[Tensor, "objects condition heads depth"]
+    values: Float[Tensor, "objects condition heads depth"]
+    unconditional: Callable[[], Float[Tensor, "1 channels"]]
+
+    def of(self, objects: Segments) -> "Context":
+        """For these rows."""
+        return Context(keys=self.keys, values=self.values, unconditional=self.unconditional, objects=objects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Projection):
+    """A projected condition, and the rows that it is for.
 
     Rows past those of `objects` belong to the unconditional branch. Its condition is all zeros, so all its
     keys and values are equal and the attention's outcome is the constant W_out b_v + b_out: nothing is
     computed for it.
 
     Attributes:
-        keys: Projected keys of each conditioned object.
-        values: Projected values.
         objects: The conditioned token rows by object.
-        unconditional: That constant.
     """
 
-    keys: Float[Tensor, "objects condition heads depth"]
-    values: Float[Tensor, "objects condition heads depth"]
     objects: Segments
-    unconditional: Float[Tensor, "1 channels"]
 
 
 def attend(
@@ -154,13 +169,12 @@ class CrossAttention(nn.Module):
         self.k_rms_norm = RmsNorm(num_heads, channels // num_heads) if qk_rms_norm else None
         self.to_out = Linear(channels, channels)
 
-    def project(self, cond: Float[Tensor, "objects condition cond_channels"], objects: Segments) -> Context:
-        """Keys and values of a condition: they depend on neither the time nor the tokens."""
+    def project(self, cond: Float[Tensor, "objects condition cond_channels"]) -> Projection:
+        """Keys and values of a condition."""
         keys, values = self.to_kv(cond).unflatten(2, (2, self.num_heads, -1)).unbind(dim=2)
         if self.k_rms_norm is not None:
             keys = self.k_rms_norm(keys)
-        constant = self.unconditional()
-        return Context(keys=keys, values=values, objects=objects, unconditional=constant)
+        return Projection(keys=keys, values=values, unconditional=cache(self.unconditional))
 
     def forward(
         self, x: Float[Tensor, "tokens channels"], context: Context
@@ -172,7 +186,8 @@ class CrossAttention(nn.Module):
         out: Tensor = self.to_out(attend_to_context(q, context).flatten(1))
         if num_conditioned == len(x):
             return out
-        return torch.cat([out, context.unconditional.to(out.dtype).expand(len(x) - num_conditioned, -1)])
+        constant = context.unconditional().to(out.dtype)
+        return torch.cat([out, constant.expand(len(x) - num_conditioned, -1)])
 
     def unconditional(self) -> Float[Tensor, "1 channels"]:
         """What every token receives from a condition of zeros."""

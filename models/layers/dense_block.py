@@ -71,7 +71,7 @@ def run_with(dense: DenseBlock) -> RunBlock:
             return run_plain(block, x, modulation, objects, context)
         groups = x.view(objects.num_groups, objects.uniform_length, -1)
         keys, values = context.keys, context.values
-        return dense(block, groups, modulation, keys, values, context.unconditional, None).flatten(0, 1)
+        return dense(block, groups, modulation, keys, values, context.unconditional(), None).flatten(0, 1)
 
     return run
 

@@ -1,7 +1,7 @@
 """Flow models bound to their conditions and times, as samplers see them.
 
 Whatever depends on the time alone (modulations) or on the condition alone (keys and values) is computed once
-here.
+here, and for a latent flow can be before the grid is known.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from models.latents.padding import pad
 from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureFlow
-from models.transfer import sent
 
 Condition = Float[Tensor, "objects condition cond_channels"]
 
@@ -41,7 +40,7 @@ class StructureField:
 
     def __init__(self, flow: StructureFlow, images: Sequence[Condition], settings: SamplerSettings) -> None:
         self._flow = flow
-        self._modulations = flow.modulations(_model_times(settings, images[0].device))
+        self._modulations = _modulations(flow, settings, images[0].device)
         self._contexts = [flow.contexts(cond) for cond in images]
 
     @property
@@ -56,20 +55,37 @@ class StructureField:
         return conditional, unconditional
 
 
+class GridlessField:
+    """What a latent flow makes of a condition per image and of its times, on whatever grid."""
+
+    def __init__(self, flow: LatentFlow, images: Sequence[Condition], settings: SamplerSettings) -> None:
+        self.flow = flow
+        self.settings = settings
+        self.modulations = _modulations(flow, settings, images[0].device)
+        self.projections = [flow.projections(cond) for cond in images]
+
+
 class LatentField:
     """A latent flow on a grid under a condition per image; the state is [voxels, channels].
 
     If the flow has recorded steps and the grid is not too large for them, they run.
+
+    Attributes:
+        grid: The voxels.
+        settings: Of the schedule that it is good for.
     """
 
-    def __init__(
-        self, flow: LatentFlow, grid: VoxelGrid, images: Sequence[Condition], settings: SamplerSettings
-    ) -> None:
+    def __init__(self, field: GridlessField, grid: VoxelGrid) -> None:
+        flow = field.flow
+        self.grid, self.settings = grid, field.settings
         self._flow = flow
-        self._grid = grid
-        self._padded = None if flow.recorded is None else pad(grid, flow.recorded.max_voxels)
-        self._modulations = flow.modulations(_model_times(settings, grid.device))
-        self._contexts = [flow.contexts(cond, grid) for cond in images]
+        self._padded = None
+        if flow.recorded is not None:
+            self._padded = pad(grid, flow.recorded.max_voxels)
+            if self._padded is not None:
+                flow.recorded.prepare(self._padded)
+        self._modulations = field.modulations
+        self._contexts = [flow.contexts(projections, grid) for projections in field.projections]
 
     @property
     def num_images(self) -> int:
@@ -88,13 +104,16 @@ class LatentField:
             return self._flow.recorded.velocity(self._padded, x, modulations, contexts, guided=guided)
         copies = 2 if guided else 1
         repeated = SparseTensor(
-            grid=self._grid.repeated(2) if guided else self._grid, feats=x.repeat(copies, 1)
+            grid=self.grid.repeated(2) if guided else self.grid, feats=x.repeat(copies, 1)
         )
         return self._flow.velocity(repeated, modulations, contexts).feats.chunk(copies)
 
 
-def _model_times(settings: SamplerSettings, device: torch.device) -> Tensor:
-    return sent([TIME_SCALE * step.time for step in schedule(settings)], device)
+def _modulations(
+    flow: StructureFlow | LatentFlow, settings: SamplerSettings, device: torch.device
+) -> list[Tensor]:
+    times = tuple(TIME_SCALE * step.time for step in schedule(settings))
+    return flow.run_modulations(flow, times, device)
 
 
 def _at(modulations: Sequence[Tensor], step: int) -> list[Tensor]:

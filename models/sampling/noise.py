@@ -26,8 +26,8 @@ def stacked_noise(
 
 
 def voxel_noise(
-    generators: Sequence[torch.Generator], counts: Sequence[int], channels: int, device: torch.device
+    generators: Sequence[torch.Generator], counts: Sequence[int], channels: int
 ) -> Float[Tensor, "voxels channels"]:
-    """Standard normal noise on each request's voxels."""
+    """Standard normal noise on each request's voxels, on the host."""
     draws = zip(generators, counts, strict=True)
-    return sent(torch.cat([torch.randn(n, channels, generator=generator) for generator, n in draws]), device)
+    return torch.cat([torch.randn(n, channels, generator=generator) for generator, n in draws])

@@ -17,9 +17,11 @@ from models.layers import (
     Context,
     ModulatedBlock,
     ModuleList,
+    RunModulations,
     TimestepEmbedder,
     absolute_position_embedding,
     layer_norm,
+    modulations_at,
     torso_dtype,
 )
 from models.layers.dense_block import RunBlock, run_plain
@@ -55,16 +57,18 @@ RunVelocity = Callable[["StructureFlow", Tensor, Sequence[Tensor], Sequence[Cont
 
 
 class StructureFlow(nn.Module):
-    """Velocity field; see the module's figure. `run_block` and `run_velocity` may be set to faster equals."""
+    """Velocity field; see the module's figure. What is called `run_...` may be set to faster equals."""
 
     pos_emb: Tensor
     run_block: RunBlock
     run_velocity: RunVelocity
+    run_modulations: RunModulations
 
     def __init__(self, config: StructureFlowConfig) -> None:
         super().__init__()
         self.config = config
         self.run_block, self.run_velocity = run_plain, StructureFlow.velocity
+        self.run_modulations = modulations_at
         width, patch_volume = config.model_channels, config.patch_size**3
         self.t_embedder = TimestepEmbedder(width)
         axis = torch.arange(config.resolution // config.patch_size)
@@ -107,7 +111,7 @@ class StructureFlow(nn.Module):
     def contexts(self, cond: Float[Tensor, "objects condition cond_channels"]) -> list[Context]:
         """Each block's keys and values of the condition."""
         objects = uniform_segments(len(cond), self.config.num_tokens, cond.device)
-        return [block.cross_attn.project(cond.to(self.torso_dtype), objects) for block in self.blocks]
+        return [block.cross_attn.project(cond.to(self.torso_dtype)).of(objects) for block in self.blocks]
 
     def velocity(
         self,

@@ -10,6 +10,7 @@ from torch import Tensor
 from models.acceleration import (
     Switches,
     accelerate_latent_flow,
+    accelerate_module,
     accelerate_structure_flow,
 )
 from models.gaussians.graphed_decoder import graphed_decoder
@@ -18,8 +19,9 @@ from models.latents import LatentFlow
 from models.latents.fast_trunk import in_window_order
 from models.latents.padding import padded_size
 from models.layers import PlainBlock
-from models.sampling import LatentField, SamplerSettings, StructureField, sample
+from models.sampling import GridlessField, LatentField, SamplerSettings, StructureField, sample
 from models.sparse import Segments, SparseTensor, VoxelGrid, uniform_segments
+from models.structure import StructureFlow
 from tests.models.small_models import (
     random_voxels,
     small_gaussian_decoder,
@@ -56,7 +58,7 @@ def test_fast_latent_blocks_change_rounding_only(counts: tuple[int, ...]) -> Non
     noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
 
     def made(flow: LatentFlow) -> Tensor:
-        return sample(LatentField(flow, VoxelGrid(coords), [cond], SETTINGS), noise, SETTINGS)
+        return sample(LatentField(GridlessField(flow, [cond], SETTINGS), VoxelGrid(coords)), noise, SETTINGS)
 
     expected = made(flow)
     for switches in (ON, replace(ON, blocks=False), replace(ON, residuals=False), replace(ON, graphs=True)):
@@ -73,10 +75,34 @@ def test_padded_latent_steps_serve_object_after_object() -> None:
         grid = VoxelGrid(random_voxels(*counts, seed=seed))
         noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
         actual, expected = (
-            sample(LatentField(f, grid, [cond], SETTINGS), noise, SETTINGS) for f in (flow, plain)
+            sample(LatentField(GridlessField(f, [cond], SETTINGS), grid), noise, SETTINGS)
+            for f in (flow, plain)
         )
         assert error(actual, expected) < TOLERANCE
     assert recorder.num_recordings == 2  # one object or two: all have one padded size
+
+
+@pytest.mark.parametrize(
+    "flow", [small_structure_flow(), small_latent_flow(16)], ids=["structure", "latents"]
+)
+@torch.no_grad()
+def test_recorded_flows_compute_a_schedules_modulations_once(flow: StructureFlow | LatentFlow) -> None:
+    accelerate_module(flow, Switches(graphs=True))
+    computed = list[int]()
+    flow.t_embedder.register_forward_hook(lambda module, inputs, out: computed.append(len(out)))
+    first, again, other = (
+        flow.run_modulations(flow, times, torch.device("cpu"))
+        for times in ((900.0, 500.0), (900.0, 500.0), (900.0, 400.0, 0.0))
+    )
+    assert computed == [2, 3]
+    expected = flow.modulations(torch.tensor([900.0, 400.0, 0.0]))
+    for kept, same, rows, row in zip(first, again, other, expected, strict=True):
+        assert torch.equal(kept, same)
+        assert torch.equal(rows, row)
+    accelerate_module(flow, Switches())
+    next(flow.t_embedder.parameters()).zero_()
+    changed = flow.run_modulations(flow, (900.0, 500.0), torch.device("cpu"))
+    assert not torch.equal(changed[0], first[0])  # what may still learn keeps nothing
 
 
 @torch.no_grad()
@@ -85,8 +111,12 @@ def test_objects_too_large_for_recorded_steps_take_the_plain_ones() -> None:
     accelerate_latent_flow(flow, Switches(graphs=True, recorded_voxels=1), recorder)
     grid = VoxelGrid(random_voxels(2500, box=(24, 24, 24)))
     noise, cond = torch.randn(2500, 4), torch.randn(1, 5, 16)
-    expected = sample(LatentField(small_latent_flow(16), grid, [cond], SETTINGS), noise, SETTINGS)
-    assert torch.equal(sample(LatentField(flow, grid, [cond], SETTINGS), noise, SETTINGS), expected)
+    expected = sample(
+        LatentField(GridlessField(small_latent_flow(16), [cond], SETTINGS), grid), noise, SETTINGS
+    )
+    assert torch.equal(
+        sample(LatentField(GridlessField(flow, [cond], SETTINGS), grid), noise, SETTINGS), expected
+    )
     assert recorder.num_recordings == 0
 
 

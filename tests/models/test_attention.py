@@ -41,17 +41,17 @@ def test_cross_attention_sees_the_condition_of_its_own_object_only(counts: tuple
     attention = randomized(CrossAttention(16, 12, 2, qk_rms_norm=True))
     segments = segments_of(torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)))
     x, cond = torch.randn(sum(counts), 16), torch.randn(len(counts), 7, 12)
-    together = attention(x, attention.project(cond, segments))
+    together = attention(x, attention.project(cond).of(segments))
     for i, rows in enumerate(torch.split(x, list(counts))):
         one = uniform_segments(1, len(rows), x.device)
-        alone = attention(rows, attention.project(cond[i : i + 1], one))
+        alone = attention(rows, attention.project(cond[i : i + 1]).of(one))
         torch.testing.assert_close(together[segments.group_of_row == i], alone)
 
 
 def test_the_unconditional_constant_is_attention_to_a_condition_of_zeros() -> None:
     attention = CrossAttention(16, 12, 2, qk_rms_norm=False)
     objects = uniform_segments(1, 5, torch.device("cpu"))
-    attended = attention(torch.randn(5, 16), attention.project(torch.zeros(1, 7, 12), objects))
+    attended = attention(torch.randn(5, 16), attention.project(torch.zeros(1, 7, 12)).of(objects))
     torch.testing.assert_close(attended, attention.unconditional().expand(5, -1), rtol=1e-6, atol=1e-6)
 
 

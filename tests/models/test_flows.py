@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.gaussians.decoder import GaussianDecoder
 from models.latents import LatentFlow
-from models.sampling import LatentField, SamplerSettings, StructureField, schedule
+from models.sampling import GridlessField, LatentField, SamplerSettings, StructureField, schedule
 from models.sparse import SparseTensor
 from models.structure import StructureDecoder, StructureDecoderConfig, StructureFlow, occupied_voxels
 from models.structure.flow import patchify, unpatchify
@@ -95,7 +95,7 @@ def test_a_guided_structure_pair_equals_two_plain_evaluations(structure_flow: St
 @torch.inference_mode()
 def test_a_guided_latent_pair_equals_two_plain_evaluations(latent_flow: LatentFlow) -> None:
     x, cond = some_voxels(), torch.randn(3, 5, 16)
-    field = LatentField(latent_flow, x.grid, [cond], SETTINGS)
+    field = LatentField(GridlessField(latent_flow, [cond], SETTINGS), x.grid)
     conditional, unconditional = field.guided(x.feats, 1, 0)
     t = torch.full((3,), 1000 * schedule(SETTINGS)[1].time)
     torch.testing.assert_close(conditional, latent_flow(x, t, cond).feats, rtol=1e-5, atol=1e-5)

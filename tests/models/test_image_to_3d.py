@@ -1,5 +1,6 @@
 """The pipeline on recorded weights and a tiny random image encoder."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from models.acceleration import Switches, accelerate
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
 from models.gaussians.gaussians import Gaussians
@@ -41,6 +43,35 @@ def picture(seed: int, alpha: int = 255) -> np.ndarray:
 
 def generate(pipeline: ImageTo3D, images: list[np.ndarray], seeds: list[int]) -> list[object]:
     return list(pipeline.generate(images, seeds, structure=SETTINGS, latents=SETTINGS))
+
+
+def test_recorded_steps_are_prepared_as_far_as_they_can_be_before_the_host_waits_for_voxels(
+    pipeline: ImageTo3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, kind = list[str](), type(pipeline.stages)
+
+    def noted(name: str) -> Callable[..., object]:
+        method: Callable[..., object] = getattr(kind, name)
+
+        def call(*arguments: object) -> object:
+            order.append(name)
+            return method(*arguments)
+
+        return call
+
+    for name in ("decode_structure", "latent_field"):
+        monkeypatch.setattr(kind, name, noted(name))
+    (expected,) = generate(pipeline, [picture(1)], [5])
+    accelerate(pipeline.stages, Switches(graphs=True))
+    try:
+        (actual,) = generate(pipeline, [picture(1)], [5])
+    finally:
+        accelerate(pipeline.stages, Switches())
+    assert order == ["decode_structure", "latent_field", "latent_field", "decode_structure"]
+    assert isinstance(expected, Gaussians)
+    assert isinstance(actual, Gaussians)
+    torch.testing.assert_close(actual.means, expected.means, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(actual.colors, expected.colors, rtol=1e-4, atol=1e-4)
 
 
 def test_the_same_seed_and_image_give_the_same_bits(pipeline: ImageTo3D) -> None:

@@ -10,6 +10,7 @@ from models.gaussians.graphed_decoder import graphed_decoder
 from models.graphs import GraphRecorder
 from models.layers import PlainBlock
 from models.sampling import (
+    GridlessField,
     LatentField,
     SamplerSettings,
     StructureField,
@@ -65,9 +66,9 @@ def test_from_voxels_to_splats_only_the_number_of_tokens_is_read() -> None:
     coords, cond = random_voxels(*COUNTS), torch.randn(2, 5, 16)
     with host_reads() as reads:
         grid = VoxelGrid(coords, COUNTS)
-        noise = voxel_noise([request_generator(seed) for seed in (0, 1)], grid.counts, 4, grid.device)
+        noise = voxel_noise([request_generator(seed) for seed in (0, 1)], grid.counts, 4)
         latents = SparseTensor(
-            grid=grid, feats=sample(LatentField(flow, grid, [cond], SETTINGS), noise, SETTINGS)
+            grid=grid, feats=sample(LatentField(GridlessField(flow, [cond], SETTINGS), grid), noise, SETTINGS)
         )
         made = decoder.to_gaussians(decoder(latents), grid)
     assert [splats.num_splats for splats in made] == [4 * count for count in COUNTS]
