@@ -74,18 +74,18 @@ class Readiness:
 
     async def check(self) -> None:
         """Looks at every runner once; warms up what is new."""
-        fresh: dict[Stage[Any, Any], int] = {}
-        for stage in self._stages:
-            processes = self._processes[stage.name]
+        for name, processes in self._processes.items():
             processes -= {process for process in processes if not is_alive(process)}
             if not processes and self.is_ready:
-                logger.warning("%s has no process", stage.name)
+                logger.warning("%s has no process", name)
                 self.is_ready = False
-            status = await _ask(stage)
+        fresh: dict[Stage[Any, Any], int] = {}
+        statuses = await asyncio.gather(*map(_ask, self._stages))
+        for stage, status in zip(self._stages, statuses, strict=True):
             if status is None:
                 continue
             self._statuses[stage.name] = status
-            if status.process not in processes:
+            if status.process not in self._processes[stage.name]:
                 fresh[stage] = status.process
         await asyncio.gather(*map(warm_batcher, fresh))
         for stage, process in fresh.items():

@@ -16,7 +16,7 @@ import bentoml
 
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import StageName
-from runners.garbage import keep_for_good
+from runners.garbage import collect_rarely, keep_for_good
 from runners.handover import gateway_is_gone, handover_root, own_folder
 from runners.memory import (
     allocated_bytes,
@@ -59,6 +59,7 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     if bentoml.server_context.worker_index is None:
         return threads
     show_own_logs()
+    collect_rarely()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # idle threads that spin would take the cores from other stages

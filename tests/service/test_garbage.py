@@ -6,7 +6,7 @@ import weakref
 import bentoml
 import pytest
 
-from runners.garbage import keep_for_good
+from runners.garbage import collect_rarely, keep_for_good
 
 
 class Node:
@@ -18,9 +18,12 @@ class Node:
 
 def test_later_collections_look_at_new_objects_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bentoml.server_context, "worker_index", 1)
-    node, before = Node(), len(gc.get_objects())
+    node, before, usual = Node(), len(gc.get_objects()), gc.get_threshold()
     try:
+        collect_rarely()
+        assert gc.get_threshold() > usual
         keep_for_good()
+        assert gc.get_threshold() == usual
         assert len(gc.get_objects()) < 0.1 * before
         new = Node()
         alive = weakref.ref(new)
