@@ -19,6 +19,7 @@ class Mp4Settings:
     """Takes the place of the encoder's settings."""
 
     num_threads: int = 1
+    pixels: str = "rgb24"
 
 
 def count_frames(frames: Iterable[NDArray[np.uint8]], *, fps: int, settings: Mp4Settings) -> bytes:

@@ -4,12 +4,13 @@ path = turntable(TurntableSettings(seconds=6.0, fps=24, size=1088))   or   upstr
 frames = turntable_frames(gaussians, path, renderer)                   # streamed, a few views at a time
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import Cameras, orbit
@@ -75,16 +76,23 @@ def upstream_turntable(*, size: int = 1088) -> Cameras:
 
 
 def turntable_frames(
-    gaussians: Gaussians, cameras: Cameras, renderer: SplatRenderer, *, views_at_once: int = 4
+    gaussians: Gaussians,
+    cameras: Cameras,
+    renderer: SplatRenderer,
+    *,
+    views_at_once: int = 4,
+    pixels: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Render a path on white as frames [height, width, 3], a few at a time to bound memory.
+    """Render a path on white as frames, a few at a time to bound memory.
 
-    The next few are rendered while the caller deals with the last: drawing and encoding take turns otherwise.
+    They are RGB [height, width, 3], or what `pixels` makes of some of them on the renderer's device. The next
+    few are rendered while the caller deals with the last: drawing and encoding take turns otherwise.
     """
 
     def drawn(batch: Cameras) -> NDArray[np.uint8]:
-        pictures: NDArray[np.uint8] = renderer.render(gaussians, batch).cpu().numpy()
-        return pictures
+        pictures = renderer.render(gaussians, batch)
+        frames: NDArray[np.uint8] = (pictures if pixels is None else pixels(pictures)).cpu().numpy()
+        return frames
 
     with ThreadPoolExecutor(1) as pool:
         batches = iter(cameras.batches(views_at_once))

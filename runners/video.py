@@ -1,6 +1,7 @@
 """Splats to a turntable video, decoded surfaces to GLB, splats to SPZ: what follows a generation."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,15 @@ class VideoRunner(ModelProcess):
         from export.mp4 import Mp4Settings, encode_mp4
         from rendering.renderer import create_renderer
         from rendering.turntable import turntable_frames
+        from rendering.yuv import yuv420p
 
         self._threads = threads
         with self.loading("video", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
-        self._frames, self._encode = turntable_frames, encode_mp4
-        self._encoding = Mp4Settings(num_threads=threads)
+        on_card = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
+        self._frames = partial(turntable_frames, pixels=yuv420p if on_card else None)
+        self._encode = encode_mp4
+        self._encoding = Mp4Settings(num_threads=threads, pixels="yuv420p" if on_card else "rgb24")
         if lack_of_mesh_decoder(CONFIGURATION) is None:
             from export.meshes.rehearsal import rehearse_finishing
 

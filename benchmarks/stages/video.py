@@ -1,16 +1,20 @@
 """Video: 144 frames at 1088 px, rendered alone, and encoded while rendering."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+
+from torch import Tensor
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from models.gaussians.cleanup import clean_up
 from rendering.renderer import create_renderer
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
+from rendering.yuv import yuv420p
 
 FPS = 24
+ENCODER_THREADS = 4  # as in the service beside a card
 
 
 def path(lab: Lab) -> TurntableSettings:
@@ -24,7 +28,15 @@ def cases(lab: Lab) -> Iterator[Case]:
     kind = f"{frames} frames at {size} px"
     yield Case(name=f"render {kind} to the host", build=partial(_render, lab), work=work, runs=3)
     # H.264 has no physical floor; that of rendering holds for the whole too
-    yield Case(name=f"MP4 of {kind}", build=partial(_encode, lab), work=work, runs=3, profiled=False)
+    yield Case(name=f"MP4 of {kind}", build=partial(_encode, lab, None), work=work, runs=3, profiled=False)
+    converted = Case(
+        name=f"MP4 of {kind}, colours converted before",
+        build=partial(_encode, lab, yuv420p),
+        work=work,
+        runs=3,
+        profiled=False,
+    )
+    yield converted
 
 
 def _render(lab: Lab) -> Call:
@@ -32,11 +44,13 @@ def _render(lab: Lab) -> Call:
     return lambda: sum(1 for _ in turntable_frames(splats, cameras, renderer))
 
 
-def _encode(lab: Lab) -> Call:
-    from export.mp4 import encode_mp4
+def _encode(lab: Lab, pixels: Callable[[Tensor], Tensor] | None) -> Call:
+    from export.mp4 import Mp4Settings, encode_mp4
 
     splats, renderer, cameras = clean_up(lab.decode()), create_renderer(lab.device), turntable(path(lab))
-    return lambda: encode_mp4(turntable_frames(splats, cameras, renderer), fps=FPS)
+    settings = Mp4Settings(num_threads=ENCODER_THREADS, pixels="rgb24" if pixels is None else "yuv420p")
+    frames = partial(turntable_frames, splats, cameras, renderer, pixels=pixels)
+    return lambda: encode_mp4(frames(), fps=FPS, settings=settings)
 
 
 if __name__ == "__main__":

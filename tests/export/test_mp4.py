@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from export.mp4 import Mp4Settings, VideoEncodingError, encode_mp4
+from rendering.yuv import yuv420p
 from tests.export.video_reading import boxes, decode
 
 Frames = list[np.ndarray[Any, np.dtype[np.uint8]]]
@@ -35,6 +37,20 @@ def test_the_video_is_h264_yuv420p_with_every_frame_and_its_colours(tmp_path: Pa
     assert np.median(errors, axis=(1, 2, 3)).max() <= 1
     assert errors[:, 24:40, :8].max() <= 2  # the flat area left of the square's path
     assert errors[0, 32, 20].max() <= 6  # the middle of the square, whose colour is subsampled
+
+
+def test_frames_converted_before_give_the_picture_that_ffmpegs_conversion_gives(tmp_path: Path) -> None:
+    frames = moving_square(8)
+    frames[0][:, :, 1] = np.linspace(0, 255, 96).astype(np.uint8)  # all shades of green in the first
+    converted = list(yuv420p(torch.from_numpy(np.stack(frames))).numpy())
+    settings = Mp4Settings(crf=1, pixels="yuv420p")
+    actual = decode(encode_mp4(converted, fps=24, settings=settings), tmp_path)
+    expected = decode(encode_mp4(frames, fps=24, settings=Mp4Settings(crf=1)), tmp_path)
+    assert (actual.colors, actual.pixel_format) == (expected.colors, expected.pixel_format)
+    assert actual.frames.shape == expected.frames.shape
+    errors = np.abs(actual.frames.astype(int) - expected.frames)
+    assert np.median(errors) <= 1
+    assert np.quantile(errors, 0.95) <= 3  # both subsample the square's edges, each in its own way
 
 
 def test_the_index_comes_before_the_data() -> None:
@@ -94,6 +110,12 @@ def test_a_generator_of_frames_is_read_to_its_end() -> None:
 def test_unfit_frames_are_refused(frames: Frames, fps: int) -> None:
     with pytest.raises(ValueError, match="fram"):
         encode_mp4(frames, fps=fps)
+
+
+@pytest.mark.parametrize("shape", [(96, 64, 3), (97, 64), (96, 65), (93, 64)])
+def test_unfit_planar_frames_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="frame"):
+        encode_mp4([np.zeros(shape, np.uint8)], fps=24, settings=Mp4Settings(pixels="yuv420p"))
 
 
 def test_an_encoder_that_fails_is_a_typed_error_and_says_why() -> None:
