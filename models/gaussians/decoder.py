@@ -72,7 +72,9 @@ class GaussianDecoder(LatentDecoder):
         self.recorded: Callable[[SparseTensor], Tensor | None] | None = None  # runs instead where it can
         num = config.gaussians.num_gaussians
         self.out_layer = nn.Linear(config.trunk.model_channels, 14 * num)
-        self.register_buffer("offset_perturbation", offset_perturbation(num, config.gaussians.voxel_size))
+        with torch.device("cpu"):  # on meta, where modules are built, this would import torch's compiler
+            offsets = offset_perturbation(num, config.gaussians.voxel_size)
+        self.register_buffer("offset_perturbation", offsets)
 
     def forward(self, x: SparseTensor) -> Float[Tensor, "voxels 14*n"]:
         if self.recorded is not None and (replayed := self.recorded(x)) is not None:

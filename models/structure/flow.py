@@ -71,10 +71,10 @@ class StructureFlow(nn.Module):
         self.run_modulations = modulations_at
         width, patch_volume = config.model_channels, config.patch_size**3
         self.t_embedder = TimestepEmbedder(width)
-        axis = torch.arange(config.resolution // config.patch_size)
-        self.register_buffer(
-            "pos_emb", absolute_position_embedding(torch.cartesian_prod(axis, axis, axis), width)
-        )
+        with torch.device("cpu"):  # on meta, where modules are built, this would import torch's compiler
+            axis = torch.arange(config.resolution // config.patch_size)
+            positions = absolute_position_embedding(torch.cartesian_prod(axis, axis, axis), width)
+        self.register_buffer("pos_emb", positions)
         self.input_layer = nn.Linear(config.in_channels * patch_volume, width)
         self.blocks = ModuleList(
             ModulatedBlock(
