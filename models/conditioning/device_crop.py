@@ -2,7 +2,8 @@
 
     RGBA -> card, squared -> premultiplied -> columns, rows resized (rounded to 8 bits in between) -> on black
 
-The box is found on the host, where the image comes from, so nothing waits for the card.
+The box is found on the host, where the image comes from, so nothing waits for the card, not even for what it
+does for the object before.
 """
 
 from functools import lru_cache
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.conditioning.preprocess import crop_box
+from models.transfer import sent
 
 LOBES = 3.0
 KEPT_MATRICES = 64
@@ -29,8 +31,9 @@ def crop_on_device(
     """
     left, top, right, bottom = (round(side) for side in crop_box(image[:, :, 3]))
     height, width = image.shape[:2]
-    inside = np.ascontiguousarray(image[max(top, 0) : bottom, max(left, 0) : right])
-    pixels = torch.from_numpy(inside).to(device).int()
+    # a copy, for what came from another process is read-only
+    inside = np.array(image[max(top, 0) : bottom, max(left, 0) : right], order="C")
+    pixels = sent(torch.from_numpy(inside), device).int()
     around = (max(-left, 0), max(right - width, 0), max(-top, 0), max(bottom - height, 0))
     square = F.pad(pixels, (0, 0, *around))
     color, alpha = square[..., :3], square[..., 3:]

@@ -67,12 +67,32 @@ def test_the_crop_on_a_card_is_pillows_within_one_level(
     image = np.random.default_rng(0).integers(0, 256, (60, 100, 4), np.uint8)
     image[..., 3] //= 2  # half transparent around the object, which has soft and hard pixels
     image[top : top + side, left : left + side, 3] |= 208
+    image.setflags(write=False)  # as it comes from another process
     made = crop_on_device(image, size, torch.device(device)).cpu().numpy().astype(int)
     difference = np.abs(made - crop_to_object(image, size))
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.001
     with pytest.raises(EmptyMatteError):
         crop_on_device(np.zeros_like(image), size, torch.device(device))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_crop_does_not_wait_for_what_a_card_still_does() -> None:
+    device = torch.device("cuda")
+    image, large = square_on_transparent(20, 10, 30), torch.randn(8192, 8192, device=device)
+    image.setflags(write=False)  # as it comes from another process
+    expected = crop_on_device(image, 48, device)  # loads the kernels, which waits
+    _ = large @ large
+    torch.cuda.synchronize()
+    for _ in range(50):  # a second of fp32 products
+        _ = large @ large
+    others = torch.cuda.Event()
+    others.record()
+    made = crop_on_device(image, 48, device)
+    assert not others.query()
+    torch.cuda.synchronize()
+    assert torch.equal(made, expected)
 
 
 def test_tokens_are_normalised_states_before_the_final_norm(tmp_path: Path) -> None:
