@@ -47,6 +47,8 @@ class _Recording:
 class GraphRecorder:
     """Records functions of tensors, and replays them."""
 
+    _one_records = threading.Lock()  # in the process: torch's allocator frees nothing while anyone records
+
     def __init__(self, device: torch.device | str) -> None:
         """Makes the pool; nothing is recorded yet."""
         self._device = torch.device(device)
@@ -81,7 +83,8 @@ class GraphRecorder:
         with self._lock, torch.inference_mode(False), torch.no_grad():
             recording = self._recordings.get((group, key, shapes))
             if recording is None:
-                recording = self._record(group, key, function, inputs)
+                with self._one_records:
+                    recording = self._record(group, key, function, inputs)
                 self._recordings[group, key, shapes] = recording
             self._fill(recording.inputs, inputs)
             if recording.graph is None:
