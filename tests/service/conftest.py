@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -112,16 +112,18 @@ def running_server(
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[TestClient]:
-    """The whole service in this process."""
-    with pytest.MonkeyPatch.context() as patch:
+    """The whole service in this process; what it took to make it is put back before any test runs."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
         for name, value in small_environment(placeholder_weights()).items():
             patch.setenv(name, value)
         from service import Miner
 
         app = Miner.to_asgi()  # type: ignore[attr-defined]
-        with fakes.installed(), TestClient(app) as test_client:
+        with fakes.installed():
+            test_client = running.enter_context(TestClient(app))
             wait_until_ready(test_client)
-            yield test_client
+        patch.undo()
+        yield test_client
 
 
 @pytest.fixture(scope="session")
