@@ -109,9 +109,9 @@ def accelerate_structure_flow(
     device = device_of(flow)
     block = dense_block.dense_block(switches.attention, attention_for(device))
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
-    flow.run_velocity, flow.run_modulations = StructureFlow.velocity, modulations_at
+    flow.run_modulations = kept_modulations() if switches.graphs else modulations_at
+    flow.run_velocity = StructureFlow.velocity
     if switches.graphs:
-        flow.run_modulations = kept_modulations()
         flow.run_velocity = graphed_velocity(flow, recorder or GraphRecorder(device), block)
 
 
@@ -123,12 +123,11 @@ def accelerate_latent_flow(
     block = dense_block.dense_block(switches.attention, attention_for(device))
     residual = fast_residual.FastResidual()
     flow.run_block = dense_block.run_with(block) if switches.blocks else dense_block.run_plain
+    flow.run_modulations = kept_modulations() if switches.graphs else modulations_at
     flow.run_residual, flow.recorded = fast_residual.run_plain, None
-    flow.run_modulations = modulations_at
     if switches.residuals:
         flow.run_residual = fast_residual.run_with(residual)
     if switches.graphs:
-        flow.run_modulations = kept_modulations()
         flow.recorded = GraphedLatentFlow(
             flow, recorder or GraphRecorder(device), block, residual, switches.recorded_voxels
         )

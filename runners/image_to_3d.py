@@ -103,6 +103,8 @@ class ImageTo3DRunner(ModelProcess):
         return SplatResult(timings={"decode": time.perf_counter() - started})
 
     def _make(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
+        if not jobs:  # a batch of meshes need not wait for two turns
+            return []
         with self._turns.taken() as turn:
             wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
             if not wanted:

@@ -76,8 +76,16 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     torch.set_num_threads(threads)
     if configuration.device == "cuda":
         limit_memory(configuration.services.memory_limit_gib)
-        threading.Thread(target=torch.zeros, args=(1,), kwargs={"device": "cuda"}, name="open card").start()
+        open_card()
     return threads
+
+
+@cache
+def open_card() -> None:
+    """Has a thread make the process's CUDA context; several stages in one process ask for it once."""
+    import torch
+
+    threading.Thread(target=torch.zeros, args=(1,), kwargs={"device": "cuda"}, name="open card").start()
 
 
 def show_own_logs() -> None:
@@ -131,8 +139,7 @@ def graph_recorder(
     """
     if not fast_paths or configuration.device != "cuda":
         return None
-    services = configuration.services
-    return _card_recorder("all" if services.turns and stage in services.shared else stage)
+    return _card_recorder("all" if configuration.services.takes_turns(stage) else stage)
 
 
 @cache

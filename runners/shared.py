@@ -10,7 +10,7 @@ whoever changes waits.
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any
 
 import bentoml
 
@@ -48,8 +48,6 @@ OWN_RUNNERS: dict[StageName, Any] = {
 }
 OWN_METHOD, BESIDE = "generate", "_beside"
 Place = Callable[[StageName], AbstractContextManager[object]]
-
-R = TypeVar("R")
 
 
 @bentoml.service(name="shared_models", **shared_service(SERVICES))
@@ -110,9 +108,9 @@ def runner_of(configuration: Configuration, stage: StageName) -> Any:
 def methods_of(configuration: Configuration, stage: StageName) -> tuple[str, ...]:
     """The names of the stage's batched methods in that service; several can be at work at once."""
     services = configuration.services
-    method, alone = (stage, services.turns) if stage in services.shared else (OWN_METHOD, False)
-    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap and not alone
-    return (method, method + BESIDE) if overlaps else (method,)
+    method = stage if stage in services.shared else OWN_METHOD
+    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap
+    return (method, method + BESIDE) if overlaps and not services.takes_turns(stage) else (method,)
 
 
 def _turns() -> Place:

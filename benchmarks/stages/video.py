@@ -12,9 +12,9 @@ from models.gaussians.cleanup import clean_up
 from rendering.renderer import create_renderer
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
 from rendering.yuv import yuv420p
+from runners.process import MAX_THREADS
 
 FPS = 24
-ENCODER_THREADS = 4  # as in the service beside a card
 
 
 def path(lab: Lab) -> TurntableSettings:
@@ -28,15 +28,8 @@ def cases(lab: Lab) -> Iterator[Case]:
     kind = f"{frames} frames at {size} px"
     yield Case(name=f"render {kind} to the host", build=partial(_render, lab), work=work, runs=3)
     # H.264 has no physical floor; that of rendering holds for the whole too
-    yield Case(name=f"MP4 of {kind}", build=partial(_encode, lab, None), work=work, runs=3, profiled=False)
-    converted = Case(
-        name=f"MP4 of {kind}, colours converted before",
-        build=partial(_encode, lab, yuv420p),
-        work=work,
-        runs=3,
-        profiled=False,
-    )
-    yield converted
+    for name, pixels in ((f"MP4 of {kind}", None), (f"MP4 of {kind}, colours converted before", yuv420p)):
+        yield Case(name=name, build=partial(_encode, lab, pixels), work=work, runs=3, profiled=False)
 
 
 def _render(lab: Lab) -> Call:
@@ -48,7 +41,7 @@ def _encode(lab: Lab, pixels: Callable[[Tensor], Tensor] | None) -> Call:
     from export.mp4 import Mp4Settings, encode_mp4
 
     splats, renderer, cameras = clean_up(lab.decode()), create_renderer(lab.device), turntable(path(lab))
-    settings = Mp4Settings(num_threads=ENCODER_THREADS, pixels="rgb24" if pixels is None else "yuv420p")
+    settings = Mp4Settings(num_threads=MAX_THREADS["cuda"], pixels="rgb24" if pixels is None else "yuv420p")
     frames = partial(turntable_frames, splats, cameras, renderer, pixels=pixels)
     return lambda: encode_mp4(frames(), fps=FPS, settings=settings)
 

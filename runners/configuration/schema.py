@@ -79,6 +79,10 @@ class ServicesOptions:
     turns: bool
     memory_limit_gib: Annotated[Number, Field(ge=0, le=1024)]
 
+    def takes_turns(self, stage: StageName) -> bool:
+        """Whether a stage waits until no other one works in its process."""
+        return self.turns and stage in self.shared
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TextToImageOptions:

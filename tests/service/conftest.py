@@ -21,6 +21,12 @@ from tests.service import fakes
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120.0
 FAKE_SERVICE = "tests.service.fake_service:Miner"
+EMBEDDED = {  # the shipped family as a laptop runs it, whatever this machine has
+    "MINER__PROFILE": "embedded",
+    "MINER__DEVICE": "cpu",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "WEIGHTS_DIR": "",
+}
 
 
 def placeholder_weights() -> Path:

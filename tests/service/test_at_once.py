@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.service.conftest import ROOT, free_port, running_server
+from tests.service.conftest import EMBEDDED, ROOT, free_port, running_server
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,18 +28,12 @@ QUICK = {  # few steps; whatever comes of it passes
     "MINER__VALIDATION__MIN_SPLATS": "0",
     "MINER__VALIDATION__MAX_RETRIES": "0",
 }
-DEFAULTS = {
-    "MINER__PROFILE": "embedded",
-    "MINER__DEVICE": "cpu",
-    "BENTOML_DO_NOT_TRACK": "True",
-    "WEIGHTS_DIR": "",
-}
 SEEDS = (1, 2, 3, 4)
 TIMEOUT_SECONDS = 120
 
 
 def test_objects_made_at_once_are_those_made_alone() -> None:
-    environment = DEFAULTS | LAYOUT | QUICK | NO_BATCHES
+    environment = EMBEDDED | LAYOUT | QUICK | NO_BATCHES
     with running_server(environment, port=free_port(), target="service:Miner") as (url, _):
 
         def make(seed: int) -> httpx.Response:

@@ -9,7 +9,7 @@ import meshio
 import psutil
 import pytest
 
-from tests.service.conftest import ROOT, free_port, running_server
+from tests.service.conftest import EMBEDDED, ROOT, free_port, running_server
 from tests.service.ply_reader import main_color, read_table
 from tests.service.silhouette import gaps_seen_from_the_side
 
@@ -19,19 +19,13 @@ pytestmark = [
 ]
 
 MAX_MEMORY_BYTES = 4 * 2**30
-DEFAULTS = {
-    "MINER__PROFILE": "embedded",
-    "MINER__DEVICE": "cpu",
-    "BENTOML_DO_NOT_TRACK": "True",
-    "WEIGHTS_DIR": "",
-}
 TIMEOUT_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[tuple[str, int]]:
     """Address and main process of the service."""
-    with running_server(DEFAULTS, port=free_port(), target="service:Miner") as (url, process):
+    with running_server(EMBEDDED, port=free_port(), target="service:Miner") as (url, process):
         yield url, process.pid
 
 

@@ -19,16 +19,15 @@ from runners.configuration import Configuration, read_configuration
 from runners.messages import SplatJob, SplatResult
 from runners.turns import Turns
 from tests.service import fakes
-from tests.service.conftest import ROOT
+from tests.service.conftest import EMBEDDED, ROOT
 
 CPU = torch.device("cpu")
 SECONDS = 20.0
 
 
-def configuration(profile: str = "embedded", **settings: str) -> Configuration:
+def configuration(**settings: str) -> Configuration:
     chosen = {f"MINER__{key.upper()}": value for key, value in settings.items()}
-    environment = {"MINER__PROFILE": profile, "MINER__DEVICE": "cpu"} | chosen
-    return read_configuration(ROOT / "configuration.yaml", environment)
+    return read_configuration(ROOT / "configuration.yaml", EMBEDDED | chosen)
 
 
 class Runner:
