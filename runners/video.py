@@ -14,7 +14,7 @@ from runners.memory import trim_heaps
 from runners.mesh import finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, prepare_process
+from runners.process import ModelProcess, num_threads, prepare_process
 from runners.splats import read_splats
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ class VideoRunner(ModelProcess):
         on_card = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
         self._frames = partial(turntable_frames, pixels=yuv420p if on_card else None)
         self._encode = encode_mp4
-        self._encoding = Mp4Settings(num_threads=threads, pixels="yuv420p" if on_card else "rgb24")
+        self._encoding = Mp4Settings(
+            num_threads=num_threads(OPTIONS, "cpu"),  # where ffmpeg works whatever draws the frames
+            pixels="yuv420p" if on_card else "rgb24",
+        )
         if lack_of_mesh_decoder(CONFIGURATION) is None:
             from export.meshes.rehearsal import rehearse_finishing
 

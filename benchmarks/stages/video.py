@@ -41,7 +41,7 @@ def _encode(lab: Lab, pixels: Callable[[Tensor], Tensor] | None) -> Call:
     from export.mp4 import Mp4Settings, encode_mp4
 
     splats, renderer, cameras = clean_up(lab.decode()), create_renderer(lab.device), turntable(path(lab))
-    settings = Mp4Settings(num_threads=MAX_THREADS["cuda"], pixels="rgb24" if pixels is None else "yuv420p")
+    settings = Mp4Settings(num_threads=MAX_THREADS["cpu"], pixels="rgb24" if pixels is None else "yuv420p")
     frames = partial(turntable_frames, splats, cameras, renderer, pixels=pixels)
     return lambda: encode_mp4(frames(), fps=FPS, settings=settings)
 

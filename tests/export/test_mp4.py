@@ -70,7 +70,7 @@ def test_odd_sizes_gain_a_row_or_column(tmp_path: Path, width: int, height: int)
 
 
 @pytest.mark.parametrize("size", [64, 256])
-@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("num_threads", [1, 2, 8])
 def test_sizes_and_thread_counts_all_work(tmp_path: Path, size: int, num_threads: int) -> None:
     frames = moving_square(2, width=size, height=size)
     video = decode(encode_mp4(frames, fps=10, settings=Mp4Settings(num_threads=num_threads)), tmp_path)
