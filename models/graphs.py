@@ -64,7 +64,13 @@ class GraphRecorder:
         return len(self._recordings)
 
     def run(
-        self, group: str, key: Hashable, function: Function, inputs: Sequence[Tensor]
+        self,
+        group: str,
+        key: Hashable,
+        function: Function,
+        inputs: Sequence[Tensor],
+        *,
+        short: Function | None = None,
     ) -> tuple[Tensor, ...]:
         """What `function(*inputs)` gives, by replaying its kernels.
 
@@ -75,6 +81,8 @@ class GraphRecorder:
                 it is and must not change.
             inputs: Not to be changed in place between two calls: a tensor that was the last one in its place
                 is not copied again.
+            short: Launches each kernel of `function` at least once, for results of the same shapes. It
+                prepares further shapes in its place; by default `function` does.
 
         Returns:
             New tensors, the caller's own.
@@ -84,7 +92,7 @@ class GraphRecorder:
             recording = self._recordings.get((group, key, shapes))
             if recording is None:
                 with self._one_records:
-                    recording = self._record(group, key, function, inputs)
+                    recording = self._record(group, key, function, inputs, short or function)
                 self._recordings[group, key, shapes] = recording
             self._fill(recording.inputs, inputs)
             if recording.graph is None:
@@ -92,15 +100,17 @@ class GraphRecorder:
             recording.graph.replay()
             return tuple(out.clone() for out in _values(recording.outputs))
 
-    def _record(self, group: str, key: Hashable, function: Function, inputs: Sequence[Tensor]) -> _Recording:
+    def _record(
+        self, group: str, key: Hashable, function: Function, inputs: Sequence[Tensor], short: Function
+    ) -> _Recording:
         places = tuple(self._buffer((group, "in", place), x) for place, x in enumerate(inputs))
         if self._pool is None:
             return _Recording(graph=None, inputs=places, outputs=())
         self._fill(places, inputs)
         values = _values(places)
         known = any(recorded[:2] == (group, key) for recorded in self._recordings)
-        for _ in range(1 if known else WARM_UP_RUNS):
-            made = function(*values)
+        for prepare in (short,) if known else (function,) * WARM_UP_RUNS:
+            made = prepare(*values)
         results = tuple(self._buffer((group, "out", place), out) for place, out in enumerate(made))
         del made
         torch.cuda.synchronize(self._device)

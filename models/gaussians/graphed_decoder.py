@@ -1,6 +1,7 @@
 """The Gaussian decoder by recorded kernels on padded grids: the formula of its `forward`, rows by window."""
 
 from collections.abc import Callable
+from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor
@@ -37,7 +38,9 @@ def graphed_decoder(
             for shift in shifts
         ]
 
-    def decode(x: Tensor, positions: Tensor, *tables: Tensor) -> tuple[Tensor, ...]:
+    def decode(
+        x: Tensor, positions: Tensor, *tables: Tensor, depth: int = config.num_blocks
+    ) -> tuple[Tensor, ...]:
         pair = [
             PaddedWindows(order=order, inverse=inverse, offsets=offsets)
             for order, inverse, offsets in (tables[:3], tables[3:])
@@ -45,9 +48,9 @@ def graphed_decoder(
         h = (decoder.input_layer(x) + positions).to(decoder.torso_dtype)
         h = in_window_order(
             lambda part, rows, windows: block(part, rows, windows.offsets, longest),
-            list(decoder.blocks),
+            list(decoder.blocks)[:depth],
             h,
-            [pair[i % 2] for i in range(config.num_blocks)],
+            [pair[i % 2] for i in range(depth)],
         )
         return (decoder.out_layer(layer_norm(h.float(), FINAL_EPS)),)
 
@@ -58,7 +61,8 @@ def graphed_decoder(
         pair = x.grid.memo("padded windows", lambda: windows_of(padded))
         tables = [tensor for w in pair for tensor in (w.order, w.inverse, w.offsets)]
         positions = padded.padded(voxel_position_embedding(x.grid, config.model_channels))
-        raw = recorder.run(GROUP, "decode", decode, [padded.padded(x.feats), positions, *tables])[0]
+        inputs = [padded.padded(x.feats), positions, *tables]
+        raw = recorder.run(GROUP, "decode", decode, inputs, short=partial(decode, depth=len(shifts)))[0]
         return raw.index_select(0, padded.rows)
 
     return run

@@ -4,6 +4,7 @@ The formula is `LatentFlow.velocity`'s, on tensors alone; the numbers differ by 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 
 import torch
@@ -75,22 +76,34 @@ class GraphedLatentFlow:
             *(context.keys for context in contexts),
             *(context.values for context in contexts),
         ]
-        (out,) = self._recorder.run(GROUP, guided, self._guided if guided else self._plain, inputs)
+        step = self._guided if guided else self._plain
+        (out,) = self._recorder.run(GROUP, guided, step, inputs, short=partial(step, depth=1))
         return tuple(part.index_select(0, padded.rows) for part in out.chunk(2 if guided else 1))
 
-    def _guided(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    def _guided(
+        self, x: Tensor, positions: Tensor, *others: Tensor, depth: int | None = None
+    ) -> tuple[Tensor, ...]:
         """Both velocities; what precedes the condition is the same for both and computed once."""
         count = FlowTables.count()
         single, twice = FlowTables.of(others[:count]), FlowTables.of(others[count : 2 * count])
-        return self._step(x, positions, single, twice, others[2 * count :])
+        return self._step(x, positions, single, twice, others[2 * count :], depth)
 
-    def _plain(self, x: Tensor, positions: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    def _plain(
+        self, x: Tensor, positions: Tensor, *others: Tensor, depth: int | None = None
+    ) -> tuple[Tensor, ...]:
         tables = FlowTables.of(others[: FlowTables.count()])
-        return self._step(x, positions, tables, tables, others[FlowTables.count() :])
+        return self._step(x, positions, tables, tables, others[FlowTables.count() :], depth)
 
     def _step(
-        self, x: Tensor, positions: Tensor, single: FlowTables, tables: FlowTables, others: Sequence[Tensor]
+        self,
+        x: Tensor,
+        positions: Tensor,
+        single: FlowTables,
+        tables: FlowTables,
+        others: Sequence[Tensor],
+        depth: int | None,
     ) -> tuple[Tensor, ...]:
+        """A step through the first `depth` blocks of the torso, by default all."""
         flow, rest = self._flow, iter(others)
         num_blocks = len(flow.blocks)
         steps = iter(list(islice(rest, len(flow.input_blocks) + num_blocks + len(flow.out_blocks))))
@@ -107,7 +120,7 @@ class GraphedLatentFlow:
         copies = len(tables.lengths) // len(single.lengths)
         h, skips = h.repeat(copies, 1), [skip.repeat(copies, 1) for skip in skips]
         groups = h.unflatten(0, (len(tables.lengths), -1))
-        for i, torso in enumerate(flow.blocks):
+        for i, torso in enumerate(list(flow.blocks)[:depth]):
             constant = self._unconditional[i]
             groups = self._block(torso, groups, next(steps), keys[i], values[i], constant, tables.lengths)
         h = groups.flatten(0, 1)

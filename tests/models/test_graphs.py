@@ -66,3 +66,12 @@ def test_tensors_made_in_inference_mode_are_taken(device: str) -> None:
         for value in (1.0, 2.0):
             x = torch.full((2, 2), value, device=device)
             assert torch.equal(recorder.run("g", 0, lambda a: (a + 1,), (x,))[0], x + 1)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_shapes_that_a_short_function_prepared_get_the_whole_ones_results(device: str) -> None:
+    recorder = GraphRecorder(device)
+    for side in (4, 3, 2):
+        x = torch.rand(side, side, device=device)
+        made = recorder.run("g", 0, lambda a: (a @ a @ a,), (x,), short=lambda a: (a @ a,))[0]
+        assert torch.allclose(made, x @ x @ x)
