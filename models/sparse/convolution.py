@@ -2,11 +2,11 @@
 
     y[p] = b + sum over taps k of W[:, k] x[p + k - 1],   k in {0, 1, 2}^3
 
-On a GPU: one gather of all 27 neighbours, zeros included, and one matrix product. On a CPU, where the two
-thirds that are absent would cost as much as the others: a product per tap over the pairs that exist.
+On a GPU: one gather of all 27 neighbours, zeros included, and one matrix product. On a CPU, where moving the
+two thirds that are absent would cost as much as the others: products of every voxel with several taps at
+once, of which each voxel sums those of the neighbours that there are.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.cpu_kernels import linear
-from models.sparse.grid import Tap
+from models.sparse.grid import VoxelGrid
 from models.sparse.tensor import SparseTensor
+
+PRODUCT_BYTES = 2**25  # glibc hands larger blocks back to the system, which then clears every page again
 
 
 class SubmanifoldConvolution(nn.Module):
@@ -33,7 +35,7 @@ class SubmanifoldConvolution(nn.Module):
         if weight.shape[1] == 1:
             return x.replace(F.linear(x.feats, pointwise_matrix(weight), bias))
         if x.feats.device.type == "cpu":
-            return x.replace(paired_convolution(x.feats, x.grid.taps, weight, bias))
+            return x.replace(bagged_convolution(x.feats, x.grid, weight, bias))
         return x.replace(gathered_convolution(x.feats, x.grid.neighbours, weight, bias))
 
 
@@ -128,16 +130,20 @@ def _summed(products: Tensor, neighbours: Tensor) -> Tensor:
     return total.to(products.dtype)  # autocast sums in single precision
 
 
-def paired_convolution(
+def bagged_convolution(
     feats: Float[Tensor, "voxels in"],
-    taps: Sequence[Tap],
+    grid: VoxelGrid,
     weight: Float[Tensor, "out 3 3 3 in"],
     bias: Float[Tensor, " out"],
 ) -> Float[Tensor, "voxels out"]:
-    """The same from the pairs of voxels that each of the 27 taps connects."""
+    """The same from products of every voxel with 9, 3 or 1 taps at once, as many as `PRODUCT_BYTES` hold."""
+    width = len(weight)
     matrices = weight.flatten(1, 3).transpose(0, 1).contiguous()  # [27, out, in]
-    out = bias.to(feats.dtype).repeat(len(feats), 1)
-    for tap, matrix in zip(taps, matrices, strict=True):
-        products = linear(feats.index_select(0, tap.sources), matrix, None)
-        out.index_add_(0, tap.targets, products.to(out.dtype))  # autocast may have lowered them
+    tap_bytes = len(grid) * width * feats.element_size()
+    num_taps = next((count for count in (9, 3) if count * tap_bytes <= PRODUCT_BYTES), 1)
+    out = bias.to(feats.dtype).repeat(len(grid), 1)
+    for bags, group in zip(grid.bags(num_taps), matrices.split(num_taps), strict=True):
+        products = linear(feats, group.flatten(0, 1), None).view(-1, width)
+        total = F.embedding_bag(bags.rows, products, bags.offsets, mode="sum", include_last_offset=True)
+        out += total.to(out.dtype)  # autocast may have lowered them
     return out

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from models.sparse.segments import Segments, contiguous_segments, segments_of
@@ -37,11 +37,16 @@ class Downsampling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tap:
-    """The pairs of voxels one offset apart: what stands at `sources` is added to `targets`."""
+class Bags:
+    """Which products each voxel sums, where every voxel was multiplied with some of the 27 taps.
 
-    sources: Int[Tensor, " pairs"]
-    targets: Int[Tensor, " pairs"]
+    Attributes:
+        rows: Neighbour x number of taps + tap, for the neighbours that there are, voxel after voxel.
+        offsets: Where each voxel's begin, and the end.
+    """
+
+    rows: Int[Tensor, " pairs"]
+    offsets: Int[Tensor, " voxels+1"]
 
 
 class VoxelGrid:
@@ -109,14 +114,16 @@ class VoxelGrid:
         found = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
         return torch.where(keys[found] == wanted, order[found], len(keys))
 
-    @cached_property
-    def taps(self) -> list[Tap]:
-        """The neighbour table as pairs, one list an offset."""
-        columns = self.neighbours.unbind(dim=1)
-        return [
-            Tap(sources=rows[rows < len(self)], targets=(rows < len(self)).nonzero()[:, 0])
-            for rows in columns
-        ]
+    def bags(self, num_taps: int) -> list[Bags]:
+        """The neighbour table in groups of so many taps, without those that are absent."""
+
+        def build() -> list[Bags]:
+            taps = torch.arange(num_taps, device=self.device)
+            return [
+                _bags(near * num_taps + taps, near < len(self)) for near in self.neighbours.split(num_taps, 1)
+            ]
+
+        return self.memo(("bags", num_taps), build)
 
     def windows(self, size: int, shift: int) -> Segments:
         """Rows by cubic window of `size` voxels, the borders moved by `shift`; windows do not wrap around."""
@@ -184,6 +191,11 @@ def _counts(batch: Int[Tensor, " voxels"]) -> list[int]:
         raise ValueError("the batch column must ascend from 0 in steps of one, without gaps")
     counts: list[int] = torch.bincount(batch).tolist()
     return counts
+
+
+def _bags(rows: Int[Tensor, "voxels taps"], present: Bool[Tensor, "voxels taps"]) -> Bags:
+    ends = present.sum(dim=1).cumsum(0)
+    return Bags(rows=rows[present], offsets=torch.cat([ends.new_zeros(1), ends]))
 
 
 def _linear_keys(coords: Tensor, low: Tensor, extent: Tensor) -> Tensor:

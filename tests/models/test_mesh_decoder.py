@@ -18,7 +18,7 @@ from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.mesh.group_norm import ObjectGroupNorm
 from models.mesh.upsampling import UpsampleBlock
 from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid, subdivide
-from models.sparse.convolution import paired_convolution
+from models.sparse.convolution import bagged_convolution
 from tests.models.small_models import random_voxels, randomized
 
 
@@ -45,11 +45,11 @@ def test_convolutions_beside_a_subdivision_are_plain_ones(
     coarse = VoxelGrid(random_voxels(40, 1, 25, box=(5, 4, 6)))
     weight, bias = torch.randn(7, 3, 3, 3, 5), torch.randn(7)
     fine = subdivide(SparseTensor(grid=coarse, feats=torch.randn(len(coarse), 5)))
-    expected = paired_convolution(fine.feats, fine.grid.taps, weight, bias)
+    expected = bagged_convolution(fine.feats, fine.grid, weight, bias)
     folded = refinement.upsampling_convolution(fine.feats[::8], coarse, weight, bias)
     torch.testing.assert_close(folded, expected, rtol=1e-5, atol=5e-5)
     uneven = torch.randn(len(fine.grid), 5)
-    expected = paired_convolution(uneven, fine.grid.taps, weight, bias)
+    expected = bagged_convolution(uneven, fine.grid, weight, bias)
     actual = refinement.sibling_convolution(uneven, coarse, weight, bias)
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=5e-5)
 

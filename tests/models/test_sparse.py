@@ -5,8 +5,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid, downsample, subdivide, upsample
-from models.sparse.convolution import gathered_convolution, paired_convolution
+from models.sparse import (
+    SparseTensor,
+    SubmanifoldConvolution,
+    VoxelGrid,
+    convolution,
+    downsample,
+    subdivide,
+    upsample,
+)
+from models.sparse.convolution import bagged_convolution, gathered_convolution
 from tests.models.small_models import random_voxels
 
 
@@ -17,13 +25,16 @@ def densified(x: SparseTensor, side: int = 20) -> Tensor:
     return dense.permute(0, 4, 1, 2, 3)
 
 
-@pytest.mark.parametrize("method", ["paired", "gathered"])
-def test_submanifold_convolution_is_a_dense_convolution_at_the_occupied_voxels(method: str) -> None:
+@pytest.mark.parametrize("method", ["9 taps", "3 taps", "1 tap", "gathered"])
+def test_submanifold_convolution_is_a_dense_convolution_at_the_occupied_voxels(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     x = SparseTensor.of(random_voxels(300, 1, 120), torch.randn(421, 5))
     weight, bias = torch.randn(7, 3, 3, 3, 5), torch.randn(7)
-    if method == "paired":
-        actual = paired_convolution(x.feats, x.grid.taps, weight, bias)
+    if method != "gathered":
+        monkeypatch.setattr(convolution, "PRODUCT_BYTES", int(method[0]) * 421 * 7 * 4)
+        actual = bagged_convolution(x.feats, x.grid, weight, bias)
     else:
         actual = gathered_convolution(x.feats, x.grid.neighbours, weight, bias)
     dense = F.conv3d(densified(x), weight.permute(0, 4, 1, 2, 3), bias, padding=1)
@@ -37,10 +48,10 @@ def test_both_methods_of_convolution_have_the_same_values_and_gradients(wide: in
     grid = VoxelGrid(random_voxels(200, 80))
     shapes = ((280, wide), (narrow, 3, 3, 3, wide), (narrow,))
     feats, weight, bias = inputs = [torch.randn(shape, requires_grad=True) for shape in shapes]
-    paired = paired_convolution(feats, grid.taps, weight, bias)
+    bagged = bagged_convolution(feats, grid, weight, bias)
     gathered = gathered_convolution(feats, grid.neighbours, weight, bias)
-    torch.testing.assert_close(paired, gathered, rtol=1e-5, atol=1e-4)
-    gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in (paired, gathered)]
+    torch.testing.assert_close(bagged, gathered, rtol=1e-5, atol=1e-4)
+    gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in (bagged, gathered)]
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-3)
 
 
