@@ -106,32 +106,34 @@ class GraphedLatentFlow:
         """A step through the first `depth` blocks of the torso, by default all."""
         flow, rest = self._flow, iter(others)
         num_blocks = len(flow.blocks)
-        steps = iter(list(islice(rest, len(flow.input_blocks) + num_blocks + len(flow.out_blocks))))
+        into, torso, out = (
+            list(islice(rest, len(blocks))) for blocks in (flow.input_blocks, flow.blocks, flow.out_blocks)
+        )
         keys, values = (list(islice(rest, num_blocks)) for _ in range(2))
         h = flow.input_layer(x).to(flow.torso_dtype)
         skips = []
-        for block in flow.input_blocks:
+        for block, modulation in zip(flow.input_blocks, into, strict=True):
             if block.resampling is Resampling.DOWN:
                 h = _downsampled(h, single)
             near = single.coarse_neighbours if block.resampling is Resampling.DOWN else single.neighbours
-            h = self._residual(block, h, next(steps), near, near, None)
+            h = self._residual(block, h, modulation, near, near, None)
             skips.append(h)
         h = h + positions.to(h.dtype)
         copies = len(tables.lengths) // len(single.lengths)
         h, skips = h.repeat(copies, 1), [skip.repeat(copies, 1) for skip in skips]
         groups = h.unflatten(0, (len(tables.lengths), -1))
-        for i, torso in enumerate(list(flow.blocks)[:depth]):
+        for i, part in enumerate(list(flow.blocks)[:depth]):
             constant = self._unconditional[i]
-            groups = self._block(torso, groups, next(steps), keys[i], values[i], constant, tables.lengths)
+            groups = self._block(part, groups, torso[i], keys[i], values[i], constant, tables.lengths)
         h = groups.flatten(0, 1)
-        for block in flow.out_blocks:
+        for block, modulation in zip(flow.out_blocks, out, strict=True):
             skip = skips.pop()
             if flow.config.use_skip_connection:
                 h = torch.cat([h, skip], dim=1)
             up = block.resampling is Resampling.UP
             first = tables.parents_of_neighbours if up else tables.neighbours
             parent = tables.parent if up else None
-            h = self._residual(block, h, next(steps), tables.neighbours, first, parent)
+            h = self._residual(block, h, modulation, tables.neighbours, first, parent)
         return (flow.out_layer(layer_norm(h, FINAL_EPS).float()),)
 
 

@@ -1,7 +1,9 @@
 """Every switch gives what the plain path gives, for any number of voxels."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -14,11 +16,15 @@ from models.acceleration import (
     accelerate_structure_flow,
 )
 from models.gaussians.graphed_decoder import graphed_decoder
-from models.graphs import GraphRecorder
+from models.graphs import Function, GraphRecorder
 from models.latents import LatentFlow
+from models.latents.fast_residual import FastResidual
 from models.latents.fast_trunk import in_window_order
+from models.latents.graphed_flow import GraphedLatentFlow
 from models.latents.padding import padded_size
+from models.latents.residual import SparseResidualBlock
 from models.layers import PlainBlock
+from models.layers.dense_block import dense_block
 from models.sampling import GridlessField, LatentField, SamplerSettings, StructureField, sample
 from models.sparse import Segments, SparseTensor, VoxelGrid, uniform_segments
 from models.structure import StructureFlow
@@ -80,6 +86,46 @@ def test_padded_latent_steps_serve_object_after_object() -> None:
         )
         assert error(actual, expected) < TOLERANCE
     assert recorder.num_recordings == 2  # one object or two: all have one padded size
+
+
+class Rehearsing(GraphRecorder):
+    """Runs the short function as well, as a card does before it records a further size."""
+
+    def run(
+        self,
+        group: str,
+        key: Hashable,
+        function: Function,
+        inputs: Sequence[Tensor],
+        *,
+        short: Function | None = None,
+    ) -> tuple[Tensor, ...]:
+        assert short is not None
+        expected, prepared = function(*inputs), short(*inputs)
+        assert [x.shape for x in prepared] == [x.shape for x in expected]
+        return expected
+
+
+@pytest.mark.parametrize("counts", [(300,), (100, 260)])
+@torch.no_grad()
+def test_short_latent_steps_leave_out_blocks_of_the_torso_and_nothing_else(counts: tuple[int, ...]) -> None:
+    flow, seen = small_latent_flow(16), list[tuple[int, tuple[int, ...], bytes]]()
+    residual = FastResidual()
+
+    def noted(block: SparseResidualBlock, x: Tensor, modulation: Tensor, *tables: Any) -> Tensor:
+        seen.append((id(block), tuple(x.shape), modulation.numpy().tobytes()))
+        return residual(block, x, modulation, *tables)
+
+    accelerate_latent_flow(flow, Switches(graphs=True))
+    flow.recorded = GraphedLatentFlow(flow, Rehearsing("cpu"), dense_block(Switches().attention), noted)
+    noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
+    sample(
+        LatentField(GridlessField(flow, [cond], SETTINGS), VoxelGrid(random_voxels(*counts))), noise, SETTINGS
+    )
+    num_blocks = len(flow.input_blocks) + len(flow.out_blocks)
+    runs = [seen[i : i + num_blocks] for i in range(0, len(seen), num_blocks)]
+    assert runs
+    assert runs[::2] == runs[1::2]
 
 
 @pytest.mark.parametrize(
