@@ -105,11 +105,10 @@ class GraphedLatentFlow:
     ) -> tuple[Tensor, ...]:
         """A step through the first `depth` blocks of the torso, by default all."""
         flow, rest = self._flow, iter(others)
-        num_blocks = len(flow.blocks)
-        into, torso, out = (
-            list(islice(rest, len(blocks))) for blocks in (flow.input_blocks, flow.blocks, flow.out_blocks)
+        modulated = (flow.input_blocks, flow.blocks, flow.out_blocks)
+        into, torso, out, keys, values = (
+            list(islice(rest, len(blocks))) for blocks in (*modulated, flow.blocks, flow.blocks)
         )
-        keys, values = (list(islice(rest, num_blocks)) for _ in range(2))
         h = flow.input_layer(x).to(flow.torso_dtype)
         skips = []
         for block, modulation in zip(flow.input_blocks, into, strict=True):

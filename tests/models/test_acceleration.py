@@ -1,6 +1,5 @@
 """Every switch gives what the plain path gives, for any number of voxels."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -16,7 +15,7 @@ from models.acceleration import (
     accelerate_structure_flow,
 )
 from models.gaussians.graphed_decoder import graphed_decoder
-from models.graphs import Function, GraphRecorder
+from models.graphs import GraphRecorder
 from models.latents import LatentFlow
 from models.latents.fast_residual import FastResidual
 from models.latents.fast_trunk import in_window_order
@@ -91,19 +90,12 @@ def test_padded_latent_steps_serve_object_after_object() -> None:
 class Rehearsing(GraphRecorder):
     """Runs the short function as well, as a card does before it records a further size."""
 
-    def run(
-        self,
-        group: str,
-        key: Hashable,
-        function: Function,
-        inputs: Sequence[Tensor],
-        *,
-        short: Function | None = None,
-    ) -> tuple[Tensor, ...]:
-        assert short is not None
-        expected, prepared = function(*inputs), short(*inputs)
+    def run(self, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
+        _, _, function, inputs = arguments
+        expected, prepared = function(*inputs), options["short"](*inputs)
         assert [x.shape for x in prepared] == [x.shape for x in expected]
-        return expected
+        made: tuple[Tensor, ...] = expected
+        return made
 
 
 @pytest.mark.parametrize("counts", [(300,), (100, 260)])
