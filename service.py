@@ -33,11 +33,13 @@ from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
+from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
 from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
 
+raise_descriptor_limit()  # here, because every process imports this file, the parent before it starts others
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.gateway
 PROBES = create_probes(CONFIGURATION)

@@ -41,6 +41,7 @@ from rendering.cameras import orbit
 from rendering.renderer import create_renderer
 from runners.configuration.reader import DEFAULT_FILE, read_configuration
 from runners.configuration.schema import Configuration
+from runners.machine import usable_cores
 from validation.geometry import measure as measure_geometry
 from validation.scorer import Scorer
 
@@ -267,7 +268,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--warm-ups", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for embedded_cpu.md and .json")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import imageio_ffmpeg
 import numpy as np
@@ -100,8 +100,7 @@ def _feed(
 ) -> bool:
     """Pipe all frames and wait for the end; False when the encoder stopped listening before it."""
     assert process.stdin is not None
-    with contextlib.suppress(OSError):  # a system may allow less
-        fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    _widen(process.stdin)
     try:
         for frame in frames:
             _check(frame, shape, pixels)
@@ -117,6 +116,13 @@ def _feed(
             process.stdin.close()
         process.wait()
     return True
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Lets a whole small frame into the pipe, where the system can: Linux, and not always as much."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _command(shape: tuple[int, ...], fps: int, settings: Mp4Settings, file: Path) -> list[str]:

@@ -60,12 +60,18 @@ def make_room(reservation: str, num_bytes: int) -> None:
     with suppress(FileNotFoundError):
         descriptor = os.open(reservation, os.O_WRONLY)
         try:
-            os.posix_fallocate(descriptor, 0, num_bytes)
+            _allocate(descriptor, num_bytes)
         except OSError as error:
             os.ftruncate(descriptor, 0)
             _tell_once(Path(reservation).parent, os.strerror(error.errno or 0))
         finally:
             os.close(descriptor)
+
+
+def _allocate(descriptor: int, num_bytes: int) -> None:
+    """Where the system has no call for it (macOS), the file stays as it is: `fill` makes it grow."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, num_bytes)
 
 
 @cache

@@ -18,6 +18,7 @@ from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import StageName
 from runners.garbage import collect_rarely, keep_for_good
 from runners.handover import gateway_is_gone, handover_root, own_folder
+from runners.machine import usable_cores
 from runners.memory import (
     allocated_bytes,
     bound_arenas,
@@ -39,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 
 def num_threads(options: RunnerOptions, device: str) -> int:
-    """CPU threads of one process."""
+    """CPU threads of one process; a cgroup's quota of processor time counts like missing cores."""
     if options.threads != "auto":
         return options.threads
-    return min(len(os.sched_getaffinity(0)), MAX_THREADS[device])
+    return min(usable_cores(), MAX_THREADS[device])
 
 
 def prepare_process(configuration: Configuration, options: RunnerOptions) -> int:
