@@ -138,6 +138,24 @@ def test_damaged_files_are_typed_errors(damage: Callable[[bytes], bytes]) -> Non
         read_ply(damage(write_ply(random_splats(3))))
 
 
+@pytest.mark.parametrize(
+    ("lines", "in_front_of"),
+    [
+        ("property uchar red\n", "property float f_dc_0"),
+        ("property double weight\n", "property float f_dc_0"),
+        ("property list uchar int ring\n", "end_header"),
+        ("element camera 2\nproperty float fov\n", "element vertex"),
+        ("element face 1\n", "end_header"),
+    ],
+)
+def test_layouts_with_other_offsets_are_refused_by_name_not_read_as_other_splats(
+    lines: str, in_front_of: str
+) -> None:
+    data = write_ply(random_splats(3)).replace(in_front_of.encode(), lines.encode() + in_front_of.encode(), 1)
+    with pytest.raises(PlyFormatError, match=lines.splitlines()[0] + "|first element"):
+        read_ply(data + bytes(64))
+
+
 @given(st.binary(max_size=300))
 @settings(deadline=None, max_examples=100)
 def test_arbitrary_bytes_never_fail_otherwise(data: bytes) -> None:
