@@ -1,3 +1,3 @@
 """The HTTP side of the service: forms, errors, admission, the order of the stages. No torch."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

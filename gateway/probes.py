@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway import VERSION
+from gateway.build import build_of_this
 from runners.configuration import Configuration
 from runners.mesh import lack_of_mesh_decoder
 
@@ -17,6 +18,7 @@ def describe(configuration: Configuration) -> dict[str, str]:
     lack = lack_of_mesh_decoder(configuration)
     return {
         "version": VERSION,
+        **build_of_this(),
         "profile": configuration.profile,
         "profile_reason": configuration.profile_reason,
         "device": configuration.device,
