@@ -1,0 +1,40 @@
+"""The systemd unit: what systemd itself says of it, and the times."""
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runners.options import TIMEOUT_MARGIN_SECONDS
+from runners.process import DRAIN_MARGIN_SECONDS
+from tests.deploy.tools import longest_deadline
+
+UNIT = Path(__file__).parents[2] / "deploy/systemd/fast-3d-miner.service"
+
+
+def service() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(UNIT)
+    return parser["Service"]
+
+
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    if (program := shutil.which("systemd-analyze")) is None:
+        pytest.skip("systemd-analyze is not installed")
+    text = UNIT.read_text().replace("/opt/fast-3d-miner/.venv/bin/bentoml", "/bin/true")
+    (tmp_path / UNIT.name).write_text(text)
+    done = subprocess.run(
+        [program, "verify", str(tmp_path / UNIT.name)], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    assert complaints == []
+
+
+def test_stopping_waits_for_the_longest_request_and_leaves_nothing() -> None:
+    least = longest_deadline("embedded") + TIMEOUT_MARGIN_SECONDS + DRAIN_MARGIN_SECONDS
+    assert float(service()["TimeoutStopSec"]) >= least
+    assert service()["KillMode"] == "mixed"  # SIGTERM to the first process only, SIGKILL to what is left
+    assert service()["RemoveIPC"] == "no"
