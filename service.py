@@ -38,9 +38,11 @@ from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
 from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
+from runners.start_checks import refuse_bad_start
 
 raise_descriptor_limit()  # here, because every process imports this file, the parent before it starts others
 CONFIGURATION = load_configuration()
+refuse_bad_start(CONFIGURATION)
 OPTIONS = CONFIGURATION.services.gateway
 PROBES = create_probes(CONFIGURATION)
 

@@ -25,7 +25,7 @@ from models.mesh.mesh import Mesh
 from models.sampling import GridlessField, LatentField, MultiImage, SamplerSettings, StructureField, sample
 from models.sparse import SparseTensor
 from models.structure import StructureDecoder, StructureFlow, occupied_voxels
-from models.weights import read_module, read_pipeline
+from models.weights import check_module, read_module, read_pipeline
 
 Condition = Float[Tensor, "objects tokens channels"]
 M = TypeVar("M", bound=nn.Module)
@@ -88,6 +88,8 @@ class ConditionTo3D:
                 raise WeightsError(f"{role} of {folder} is a {type(module).__name__}, not a {kind.__name__}")
             return module
 
+        if pipeline.holds(MESH_ROLE):
+            check_module(pipeline.modules[MESH_ROLE])
         return cls(
             structure_flow=load("sparse_structure_flow_model", StructureFlow),
             structure_decoder=load("sparse_structure_decoder", StructureDecoder),

@@ -1,15 +1,14 @@
 """A linear rating (about 1 to 10) of pictures on their unit-norm CLIP embedding, as LAION's heads are."""
 
-import pickle
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from models.errors import WeightsError
+from models.weights.guard import weights_in
 
 SUFFIXES = (".safetensors", ".pth")
 
@@ -19,7 +18,7 @@ class AestheticsHead:
 
     def __init__(self, weight: Float[Tensor, "1 embed"], bias: Float[Tensor, "1"]) -> None:
         if weight.dim() != 2 or weight.shape[0] != 1 or bias.shape != (1,):
-            raise WeightsError(f"an aesthetics head of shapes {tuple(weight.shape)} and {tuple(bias.shape)}")
+            raise ValueError(f"an aesthetics head of shapes {tuple(weight.shape)} and {tuple(bias.shape)}")
         self._weight = weight
         self._bias = bias
 
@@ -33,15 +32,13 @@ class AestheticsHead:
         """
         if not file.is_file():
             raise WeightsError(f"no aesthetics head {file}")
-        try:
+        with weights_in(file):
             if file.suffix == ".safetensors":
                 state = load_file(file)
             else:
                 state = torch.load(file, map_location="cpu", weights_only=True)
             weight, bias = state["weight"], state["bias"]
-        except (SafetensorError, pickle.UnpicklingError, RuntimeError, KeyError, EOFError) as error:
-            raise WeightsError(f"cannot read the aesthetics head {file}: {error}") from error
-        return cls(weight.to(device, torch.float32), bias.to(device, torch.float32))
+            return cls(weight.to(device, torch.float32), bias.to(device, torch.float32))
 
     @property
     def embedding_size(self) -> int:

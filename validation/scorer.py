@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
 from models.graphs import GraphRecorder
+from models.weights.guard import weights_in
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
 
@@ -93,17 +94,16 @@ class Scorer:
         check_clip_folder(clip)
         head = AestheticsHead.load(find_head(folder), device=device)
         source = f"local-dir:{clip.resolve()}"
-        try:
+        with weights_in(clip):
             model = open_clip.create_model(
                 source, precision=PRECISIONS[dtype], device=device, require_pretrained=True
             )
             tokenizer = open_clip.get_tokenizer(source)
-        except (RuntimeError, OSError, ValueError, TypeError) as error:
-            raise WeightsError(f"cannot load the open_clip model in {clip}: {error}") from error
-        embedding_size = json.loads((clip / CONFIG).read_text(encoding="utf-8"))["model_cfg"]["embed_dim"]
+            embedding_size = json.loads((clip / CONFIG).read_text("utf-8"))["model_cfg"]["embed_dim"]
         if head.embedding_size != embedding_size:
             raise WeightsError(
-                f"the head rates {head.embedding_size} numbers, the model gives {embedding_size}"
+                f"{find_head(folder)} rates {head.embedding_size} numbers, the model in {clip} gives"
+                f" {embedding_size}"
             )
         model = model.eval().requires_grad_(False)
         return cls(model, tokenizer, head, device=torch.device(device), recorder=recorder)
@@ -193,10 +193,8 @@ def check_clip_folder(folder: Path) -> None:
     config = folder / CONFIG
     if not config.is_file():
         raise WeightsError(f"no {CONFIG} in {folder}")
-    try:
+    with weights_in(config):
         content = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WeightsError(f"{config} is not JSON: {error}") from error
     if "model_cfg" not in content:
         raise WeightsError(f"{config} lacks model_cfg")
     if not any((folder / name).is_file() for name in WEIGHTS):

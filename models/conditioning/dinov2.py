@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from models.cpu_kernels import Linear
 from models.errors import WeightsError
 from models.layers import ModuleList
+from models.weights.guard import weights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class Dinov2Config:
         Raises:
             WeightsError: It describes another architecture, or lacks a size.
         """
-        return cls.of(json.loads(file.read_text(encoding="utf-8")), str(file))
+        with weights_in(file):
+            return cls.of(json.loads(file.read_text(encoding="utf-8")), str(file))
 
     @classmethod
     def of(cls, values: Mapping[str, Any], origin: str) -> "Dinov2Config":

@@ -9,10 +9,11 @@ generator.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from models.image.flux_parts import (
 )
 from models.image.klein import load_klein
 from models.quantization import Scheme, scheme_named
+from models.weights.guard import weights_in
 
 INDEX = "model_index.json"
 SIDE_MULTIPLE = 16
@@ -87,8 +89,8 @@ class TextToImage:
         schemes = scheme_named(transformer_quantization), scheme_named(text_encoder_quantization)
         check_parts(folder)
         with _quiet():
-            try:
-                if backend == KLEIN:
+            if backend == KLEIN:
+                with weights_in(folder):
                     pipeline = load_klein(
                         folder,
                         device=device,
@@ -96,10 +98,8 @@ class TextToImage:
                         transformer_scheme=schemes[0],
                         text_encoder_scheme=schemes[1],
                     )
-                else:
-                    pipeline = _load_flux1(folder, device, dtype, *schemes)
-            except (OSError, RuntimeError, TypeError, KeyError) as error:
-                raise WeightsError(f"cannot load the text-to-image pipeline in {folder}: {error}") from error
+            else:
+                pipeline = _load_flux1(folder, device, dtype, *schemes)
         if vae_slicing:
             pipeline.vae.enable_slicing()
         switches = switches or ImageSwitches()
@@ -176,15 +176,22 @@ def _load_flux1(
     transformer_scheme: Scheme | None,
     text_encoder_scheme: Scheme | None,
 ) -> FluxPipeline:
-    transformer, t5 = folder / "transformer", folder / "text_encoder_2"
+    if dtype == torch.float16:
+        raise ValueError("T5 overflows in float16; use bfloat16 or float32")
+
+    def part(name: str, load: Callable[..., Any], **options: Any) -> Any:
+        with weights_in(folder / name):
+            return load(folder / name, **options)
+
+    place: dict[str, Any] = {"device": device, "dtype": dtype}
     return FluxPipeline(
-        transformer=load_transformer(transformer, device=device, dtype=dtype, scheme=transformer_scheme),
-        text_encoder_2=load_t5(t5, device=device, dtype=dtype, scheme=text_encoder_scheme),
-        text_encoder=load_clip_text(folder / "text_encoder", device=device, dtype=dtype),
-        vae=load_vae(folder / "vae", device=device, dtype=dtype),
-        scheduler=load_scheduler(folder / "scheduler"),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        tokenizer_2=load_t5_tokenizer(folder / "tokenizer_2"),
+        transformer=part("transformer", load_transformer, **place, scheme=transformer_scheme),
+        text_encoder_2=part("text_encoder_2", load_t5, **place, scheme=text_encoder_scheme),
+        text_encoder=part("text_encoder", load_clip_text, **place),
+        vae=part("vae", load_vae, **place),
+        scheduler=part("scheduler", load_scheduler),
+        tokenizer=part("tokenizer", CLIPTokenizer.from_pretrained),
+        tokenizer_2=part("tokenizer_2", load_t5_tokenizer),
     )
 
 
@@ -197,11 +204,9 @@ def check_parts(folder: Path) -> None:
     index = folder / INDEX
     if not index.is_file():
         raise WeightsError(f"no {INDEX} in {folder}")
-    try:
+    with weights_in(index):
         named = json.loads(index.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WeightsError(f"{index} is not JSON: {error}") from error
-    parts = [name for name, value in named.items() if isinstance(value, list) and value[0] is not None]
+        parts = [name for name, value in named.items() if isinstance(value, list) and value[0] is not None]
     missing = [name for name in parts if not (folder / name).is_dir()]
     if missing:
         raise WeightsError(f"{folder} lacks {', '.join(sorted(missing))}")

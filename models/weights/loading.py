@@ -88,8 +88,10 @@ def assign_from(
     shapes = source.shapes()
     check_names_and_shapes(module, shapes, source.origin)
     names = (lowered or torso_weights)(module)
+    floating = {name: tensor.is_floating_point() for name, tensor in module.state_dict().items()}
     for name in shapes:
         tensor = source.read(name, device)
+        _check_kind(name, tensor, floating[name], source.origin)
         if tensor.is_floating_point():
             tensor = tensor.to(dtype if name in names else torch.float32)
         set_tensor(module, name, tensor)
@@ -130,8 +132,10 @@ def assign_quantized(
         module = build()
     shapes = source.shapes()
     check_names_and_shapes(module, shapes, source.origin, shared=shared)
+    floating = {name: tensor.is_floating_point() for name, tensor in module.state_dict().items()}
     for name in shapes:
         tensor = source.read(name, device)
+        _check_kind(name, tensor, floating[name], source.origin)
         if tensor.is_floating_point():
             tensor = tensor.to(dtype)
         owner, _, leaf = name.rpartition(".")
@@ -144,6 +148,13 @@ def assign_quantized(
             set_tensor(module, name, tensor)
     _check_complete(module)
     return module.to(device).eval().requires_grad_(False)
+
+
+def _check_kind(name: str, tensor: Tensor, floating: bool, origin: str) -> None:
+    """Any floating type serves for another one, but integers do not serve for floats."""
+    if tensor.is_floating_point() != floating:
+        wanted = "a floating type" if floating else "a whole-numbered one"
+        raise WeightsError(f"{origin} does not fit its architecture: {name} is {tensor.dtype}, not {wanted}")
 
 
 def _check_complete(module: nn.Module) -> None:

@@ -18,8 +18,10 @@ from models.latents import LatentDecoderConfig, LatentFlow, LatentFlowConfig
 from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.sampling.schedule import SamplerSettings
 from models.structure import StructureDecoder, StructureDecoderConfig, StructureFlow, StructureFlowConfig
-from models.weights.loading import load_module
+from models.weights.guard import weights_in
+from models.weights.loading import check_names_and_shapes, load_module
 from models.weights.random_tensors import random_weights_of
+from models.weights.sources import TensorFiles
 
 TRAINING_ONLY = frozenset({"use_fp16", "use_checkpoint"})
 FIXED = {"pe_mode": "ape", "share_mod": False}
@@ -62,7 +64,8 @@ def read_pipeline(folder: Path, overrides: Mapping[str, Path] | None = None) -> 
     Raises:
         WeightsError: It is missing or lacks a part.
     """
-    args = _read_json(folder / "pipeline.json").get("args", {})
+    file = folder / "pipeline.json"
+    args = _read_json(file).get("args", {})
     try:
         normalization = args["slat_normalization"]
         return PublishedPipeline(
@@ -73,7 +76,9 @@ def read_pipeline(folder: Path, overrides: Mapping[str, Path] | None = None) -> 
             latent_std=tuple(normalization["std"]),
         )
     except KeyError as error:
-        raise WeightsError(f"{folder / 'pipeline.json'} lacks {error}") from error
+        raise WeightsError(f"{file} lacks {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{file} has a value of another kind than expected: {error}") from error
 
 
 def read_module(path: Path, *, device: torch.device | str, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -82,9 +87,33 @@ def read_module(path: Path, *, device: torch.device | str, dtype: torch.dtype = 
     Raises:
         WeightsError: A file is missing, or config and tensors do not fit each other or anything known.
     """
-    description = _read_json(path.with_name(path.name + ".json"))
-    build = build_module(description.get("name", ""), description.get("args", {}))
-    return load_module(build, weights_file(path), device=device, dtype=dtype)
+    file = weights_file(path)
+    with weights_in(file):
+        return load_module(_builder(path), file, device=device, dtype=dtype)
+
+
+def check_module(path: Path) -> None:
+    """Whether a module could be loaded, without loading it: for what is loaded when first used.
+
+    Raises:
+        WeightsError: See `read_module`.
+    """
+    file = weights_file(path)
+    if random_weights_of(file.parent) is not None:
+        return
+    with weights_in(file), torch.device("meta"):
+        module = _builder(path)()
+    with TensorFiles(file) as tensors:
+        check_names_and_shapes(module, tensors.shapes(), tensors.origin)
+
+
+def _builder(path: Path) -> Callable[[], nn.Module]:
+    config = path.with_name(path.name + ".json")
+    description = _read_json(config)
+    try:
+        return build_module(str(description.get("name", "")), description.get("args", {}))
+    except WeightsError as error:
+        raise WeightsError(f"{config}: {error}") from error
 
 
 def weights_file(path: Path) -> Path:
@@ -115,7 +144,7 @@ def build_module(class_name: str, args: Mapping[str, Any]) -> Callable[[], nn.Mo
         if name == "SLatMeshDecoder":
             mesh_config = _mesh_config(_architecture(args))
             return lambda: MeshDecoder(mesh_config)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise WeightsError(f"unsupported arguments of {class_name}: {error}") from error
     raise WeightsError(f"unsupported class {class_name!r}")
 
@@ -181,7 +210,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise WeightsError(f"no such file: {file}")
     try:
         content = json.loads(file.read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise WeightsError(f"{file} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{file} does not hold a JSON object")

@@ -85,15 +85,17 @@ def test_only_the_torso_takes_the_requested_precision(tmp_path: Path) -> None:
     } | {f"middle_block.1.conv{i}.{part}" for i in (1, 2) for part in ("weight", "bias")}
 
 
-@pytest.mark.parametrize("damage", ["missing", "unexpected", "shape"])
+@pytest.mark.parametrize("damage", ["missing", "unexpected", "shape", "kind"])
 def test_tensors_that_do_not_fit_are_named(damage: str, tmp_path: Path) -> None:
     state = small_decoder().state_dict()
     if damage == "missing":
         del state["input_layer.bias"]
     elif damage == "unexpected":
         state["surplus"] = torch.zeros(1)
-    else:
+    elif damage == "shape":
         state["input_layer.bias"] = torch.zeros(9)
+    else:
+        state["input_layer.bias"] = torch.zeros_like(state["input_layer.bias"], dtype=torch.int64)
     save_file(state, tmp_path / "w.safetensors")
     named = r"surplus" if damage == "unexpected" else r"input_layer\.bias"
     with pytest.raises(WeightsError, match=named):

@@ -21,6 +21,7 @@ from tests.service import fakes
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120.0
 FAKE_SERVICE = "tests.service.fake_service:Miner"
+NO_TENSORS = (2).to_bytes(8, "little") + b"{}"  # the smallest safetensors file
 EMBEDDED = {  # the shipped family as a laptop runs it, whatever this machine has
     "MINER__PROFILE": "embedded",
     "MINER__DEVICE": "cpu",
@@ -32,13 +33,12 @@ EMBEDDED = {  # the shipped family as a laptop runs it, whatever this machine ha
 def placeholder_weights() -> Path:
     """A folder that looks like weights; the stand-ins never read it."""
     folder = Path(tempfile.mkdtemp(prefix="miner-test-weights-"))
-    for name in (*REQUIRED_FILES, "validation/aesthetics.safetensors"):
+    for name in (*REQUIRED_FILES, "validation/aesthetics.safetensors", "image_to_3d/mesh.safetensors"):
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+        file.write_bytes(NO_TENSORS if file.suffix == ".safetensors" else b"{}")
     models = {"slat_decoder_mesh": "mesh"}
     (folder / "image_to_3d/pipeline.json").write_text(json.dumps({"args": {"models": models}}))
-    (folder / "image_to_3d/mesh.safetensors").touch()
     return folder
 
 

@@ -34,7 +34,7 @@ def test_both_formats_rate_alike(tmp_path: Path, state: dict[str, torch.Tensor],
 def test_a_pth_that_holds_code_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "head.pth"
     torch.save(torch.nn.Linear(3, 1), file)
-    with pytest.raises(WeightsError, match="cannot read"):
+    with pytest.raises(WeightsError, match=r"cannot load .*head\.pth"):
         AestheticsHead.load(file, device="cpu")
 
 

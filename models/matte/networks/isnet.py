@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.errors import WeightsError
 from models.matte.isnet import Isnet, IsnetConfig
+from models.weights.guard import weights_in
 from models.weights.loading import assign, load_module, read_tensors
 from models.weights.random_tensors import random_weights_of
 
@@ -89,5 +90,5 @@ def _read_config(folder: Path) -> IsnetConfig:
 def _read_published(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise WeightsError(f"no ISNet weights at {file}")
-    state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
-    return state
+    with weights_in(file):
+        return dict[str, Tensor](torch.load(file, map_location="cpu", weights_only=True))
