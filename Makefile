@@ -20,13 +20,15 @@ help: ## list the commands
 # The same object every time; `make demo SEED=-1` draws one.
 demo: SEED = 1
 demo: $(VENV)/.installed ## set up, start the service, write pink-bicycle.ply, .glb, .mp4 and .png to OUT, stop it
-	$(BIN)/python -m scripts.generate "pink bicycle" --out $(OUT) --port $(PORT) --seed $(SEED) --attempts 3 --formats ply,glb,mp4 --serve
+	$(BIN)/python -m scripts.generate "pink bicycle" --out "$(OUT)" --port "$(PORT)" --seed "$(SEED)" --attempts 3 --formats ply,glb,mp4 --serve --replace
 
 serve: $(VENV)/.installed ## run the service on PORT
-	$(BIN)/bentoml serve --port $(PORT)
+	$(BIN)/bentoml serve --port "$(PORT)"
 
+# As the shell's variable: whatever stands in a prompt, neither make nor the shell reads it as its own.
+generate: export ASKED := $(value PROMPT)
 generate: $(VENV)/.installed ## ask the running service for PROMPT; results go to OUT
-	$(BIN)/python -m scripts.generate "$(PROMPT)" --out $(OUT) --port $(PORT) --seed $(SEED)
+	$(BIN)/python -m scripts.generate --out "$(OUT)" --port "$(PORT)" --seed "$(SEED)" -- "$$ASKED"
 
 test: $(VENV)/.installed-dev ## run the tests
 	$(BIN)/python -m pytest
@@ -37,10 +39,10 @@ lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed ## measure a service started for it; the last line is JSON
-	$(BIN)/python -m benchmarks.end_to_end --port $(PORT) --serve
+	$(BIN)/python -m benchmarks.end_to_end --port "$(PORT)" --serve
 
 clean: ## remove results and caches, keep the virtual environment
-	rm -rf $(OUT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(OUT)" build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -112,7 +112,7 @@ def measure(arguments: Arguments, sampler: CardSampler) -> dict[str, Any]:
     """Starts the service, sends the requests, and says what was seen."""
     with (
         started(served(arguments)) as ready_seconds,
-        httpx.Client(base_url=f"http://127.0.0.1:{arguments.port}", timeout=10) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{arguments.port}", timeout=10, trust_env=False) as client,
     ):
         print(f"ready after {ready_seconds:.1f} s", flush=True)
         resting, loading_peak = used_bytes(), sampler.peak

@@ -1,14 +1,15 @@
 """Asks the service for a prompt and writes one object as NAME.ply, .glb, .spz and .mp4, as far as asked for.
 
 python -m scripts.generate "pink bicycle" [--formats ply,mp4] [--serve] [--port 8093] [--out out] [--seed -1]
-    [--attempts 1]
+    [--attempts 1] [--replace]
 
-Beside a PLY it writes NAME.png, a contact sheet of 8 views. All files come from one generation.
+Beside a PLY it writes NAME.png, a contact sheet of 8 views. All files come from one generation. NAME follows
+from the prompt (`command_line.names`): other prompts get other names, another object of a prompt is
+NAME-seed-N. No file that is there is written over, unless --replace says so.
 """
 
 import argparse
 import io
-import re
 import sys
 import time
 import zipfile
@@ -18,6 +19,10 @@ from pathlib import Path
 
 import httpx
 
+from command_line.arguments import count, out_folder, port_number, whole
+from command_line.names import stem_of, write_new
+from command_line.running import run
+from gateway.parameters import FORMATS, SEED
 from scripts.local_service import local_service
 
 TIMEOUT_SECONDS = 300.0
@@ -34,13 +39,21 @@ class Arguments:
     seed: int
     attempts: int
     serve: bool
-    formats: str
+    formats: tuple[str, ...]
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A 200: the body, and the seed that was used."""
+
+    body: bytes
+    seed: str
 
 
 def main() -> None:
     """Runs the command line."""
     arguments = parse_arguments()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     service = (
         local_service(arguments.port, arguments.out / "service.log")
         if arguments.serve
@@ -55,41 +68,63 @@ def make(url: str, arguments: Arguments) -> None:
 
     Raises:
         SystemExit: The service refused, rejected or is not there.
+        OSError: A file cannot be written.
     """
-    stem = arguments.out / slug(arguments.prompt)
-    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
-        files = unpack(ask_often(client, arguments), arguments.formats)
-    for name, data in files.items():
-        write(stem.with_suffix(f".{name}"), data)
-    if "ply" in files:
-        write(stem.with_suffix(".png"), contact_sheet(files["ply"]))
+    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+        answer = ask_often(client, arguments)
+    files = unpack(answer.body, arguments.formats)
+    try:
+        if "ply" in files:
+            files["png"] = contact_sheet(files["ply"])
+    finally:  # what took so long to make is kept, whatever becomes of its picture
+        write(files, arguments, answer.seed)
 
 
-def unpack(body: bytes, formats: str) -> dict[str, bytes]:
+def write(files: dict[str, bytes], arguments: Arguments, seed: str) -> None:
+    """Writes the files and says where."""
+    stem = stem_of(arguments.prompt)
+    if arguments.replace:
+        for name, data in files.items():
+            path = arguments.out / f"{stem}.{name}"
+            there = path.exists()
+            path.write_bytes(data)
+            print(f"{path} {len(data):,} bytes{', replaced' if there else ''}")
+        return
+    for path, is_new in write_new(arguments.out, stem, files, detail=f"seed-{seed}").items():
+        print(f"{path} {path.stat().st_size:,} bytes{'' if is_new else ', there already'}")
+
+
+def unpack(body: bytes, formats: tuple[str, ...]) -> dict[str, bytes]:
     """The files of an answer: one as it is, several in a ZIP."""
-    names = list(dict.fromkeys(name.strip().lower() for name in formats.split(",")))
-    if len(names) == 1:
-        return {names[0]: body}
-    with zipfile.ZipFile(io.BytesIO(body)) as bundle:
-        return {name: bundle.read(f"object.{name}") for name in names}
+    if len(formats) == 1:
+        return {formats[0]: body}
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as bundle:
+            return {name: bundle.read(f"object.{name}") for name in formats}
+    except (zipfile.BadZipFile, KeyError) as error:
+        sys.exit(f"the answer is not a ZIP of {', '.join(formats)}: {error}")
 
 
-def ask_often(client: httpx.Client, arguments: Arguments) -> bytes:
-    """The body of the first of several requests that is not rejected.
+def ask_often(client: httpx.Client, arguments: Arguments) -> Answer:
+    """The first of several requests that is not rejected.
 
     Raises:
         SystemExit: All were rejected, or the service failed.
     """
-    fields = {"prompt": arguments.prompt, "seed": str(arguments.seed), "format": arguments.formats}
+    fields = {
+        "prompt": arguments.prompt,
+        "seed": str(arguments.seed),
+        "format": ",".join(arguments.formats),
+    }
     for _ in range(arguments.attempts):
-        result = ask(client, "/generate/", fields)
-        if result is not None:
-            return result
+        answer = ask(client, "/generate/", fields)
+        if answer is not None:
+            return answer
     sys.exit(REJECTED)
 
 
-def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> bytes | None:
-    """The body of a 200; None for a 204.
+def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> Answer | None:
+    """What a 200 brought; None for a 204.
 
     Raises:
         SystemExit: Any other answer.
@@ -97,18 +132,22 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> bytes | None
     started = time.monotonic()
     try:
         reply = client.post(path, data=fields)
-    except httpx.TransportError as error:
+    except httpx.ConnectError as error:
         sys.exit(f"no service at {client.base_url}: {error}. Start one with `make serve`.")
+    except httpx.HTTPError as error:
+        sys.exit(f"{client.base_url} broke the request off: {type(error).__name__} {error}".rstrip())
     seconds = time.monotonic() - started
     if reply.status_code == httpx.codes.NO_CONTENT:
-        print(f"{path} {seconds:.1f} s: rejected ({reply.headers['x-reject-reason']})")
+        print(f"{path} {seconds:.1f} s: rejected ({reply.headers.get('x-reject-reason', 'no reason')})")
         return None
     if reply.status_code != httpx.codes.OK:
         sys.exit(f"{path} answered {reply.status_code}: {reply.text}")
-    print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers['server-timing']}")
+    if "x-seed" not in reply.headers:
+        sys.exit(f"{client.base_url} is not this project's service: its answer names no seed")
+    print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers.get('server-timing', '')}")
     if "x-mesh-watertight" in reply.headers:
         print(f"the mesh is watertight: {reply.headers['x-mesh-watertight']}")
-    return reply.content
+    return Answer(body=reply.content, seed=reply.headers["x-seed"])
 
 
 def contact_sheet(ply: bytes) -> bytes:
@@ -120,30 +159,43 @@ def contact_sheet(ply: bytes) -> bytes:
     return contact_sheet_png(read_ply(ply), create_renderer("cpu"))
 
 
-def write(path: Path, data: bytes) -> None:
-    """Writes a file and says so."""
-    path.write_bytes(data)
-    print(f"{path} {len(data):,} bytes")
+def parse_prompt(text: str) -> str:
+    """A prompt that can be sent."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("the prompt is not UTF-8") from None
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the prompt is empty")
+    return text
 
 
-def slug(prompt: str) -> str:
-    """A file name for a prompt."""
-    return re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:80] or "object"
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Formats between commas, each once."""
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",")))
+    if unknown := [name for name in names if name not in FORMATS]:
+        raise argparse.ArgumentTypeError(f"{', '.join(map(repr, unknown))}: not one of {', '.join(FORMATS)}")
+    return names
 
 
 def parse_arguments() -> Arguments:
     """Reads `sys.argv`."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=__doc__)
-    parser.add_argument("prompt")
-    parser.add_argument("--port", type=int, default=8093)
-    parser.add_argument("--out", type=Path, default=Path("out"))
-    parser.add_argument("--seed", type=int, default=-1, help="-1 picks one")
-    parser.add_argument("--attempts", type=int, default=1, help="requests to make until one is not rejected")
-    parser.add_argument("--formats", default="ply,mp4", help="some of ply, glb, spz, mp4")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.generate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("prompt", type=parse_prompt)
+    parser.add_argument("--port", type=port_number, default=8093)
+    parser.add_argument("--out", type=out_folder, default="out", help="folder for the files")
+    parser.add_argument("--seed", type=whole(SEED.low, SEED.high), default=-1, help="-1 picks one")
+    parser.add_argument("--attempts", type=count, default=1, help="requests until one is not rejected")
+    parser.add_argument("--formats", type=parse_formats, default="ply,mp4", help="some of ply, glb, spz, mp4")
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
+    parser.add_argument("--replace", action="store_true", help="write over files of the same name")
     parsed = parser.parse_args()
     return Arguments(**vars(parsed))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

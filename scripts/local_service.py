@@ -84,7 +84,7 @@ def wait_until_ready(
         if process.poll() is not None:
             sys.exit(f"the service did not start:\n{log.read_text(errors='replace')[-2000:]}")
         try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK:
+            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             pass

@@ -13,9 +13,11 @@ from runners.configuration.profiles import REQUIRED_FILES
 
 ROOT = Path(__file__).parents[1]
 
-MODELS = {"models"}
+PROGRAMS = {"command_line"}
+MODELS = PROGRAMS | {"models"}
 RENDERING = MODELS | {"rendering"}
 MAY_IMPORT = {
+    "command_line": PROGRAMS,
     "models": MODELS,
     "rendering": RENDERING,
     "export": RENDERING | {"export"},
