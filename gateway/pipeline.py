@@ -166,11 +166,10 @@ class Pipeline:
         video = await self.stages.video.run(VideoJob(ply=str(ply), size=size), watch)
         return video.mp4
 
-    async def make_glb(self, ply: Path, watch: Stopwatch) -> tuple[bytes, bool]:
-        """The mesh of the object in `ply`, whose latents were kept, and whether its surface is closed."""
+    async def make_glb(self, ply: Path, watch: Stopwatch) -> VideoResult:
+        """The mesh of the object in `ply`, whose latents were kept, and what is to be said of its surface."""
         mesh = await self._decode_mesh(ply, watch)
-        made = await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)
-        return made.file, made.watertight is True
+        return await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)
 
     async def _decode_mesh(self, ply: Path, watch: Stopwatch) -> str:
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))

@@ -20,6 +20,7 @@ MEDIA_TYPES = {
     "mp4": "video/mp4",
 }
 WATERTIGHT = "X-Mesh-Watertight"
+MESH_REPORT = "X-Mesh-Report"  # what keeps a mesh from being watertight; sent with one that is not
 BUNDLE_TYPE = "application/zip"
 
 
@@ -54,9 +55,11 @@ class Products:
     async def _file(self, name: str, ply: Path, watch: Stopwatch, headers: dict[str, str]) -> bytes:
         """A file; puts what is to be said of it into `headers`."""
         if name == "glb":
-            glb, watertight = await self._pipeline.make_glb(ply, watch)
-            headers[WATERTIGHT] = str(watertight).lower()
-            return glb
+            mesh = await self._pipeline.make_glb(ply, watch)
+            headers[WATERTIGHT] = str(mesh.watertight is True).lower()
+            if not mesh.watertight:
+                headers[MESH_REPORT] = mesh.report
+            return mesh.file
         if name == "spz":
             return await self._pipeline.make_spz(ply, watch)
         if name == "mp4":

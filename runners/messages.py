@@ -159,11 +159,13 @@ class VideoResult(Result):
 
     Attributes:
         watertight: Of a mesh, whether its surface is closed.
+        report: What keeps it from being that, in words.
     """
 
     mp4: bytes = b""
     file: bytes = b""
     watertight: bool | None = None
+    report: str = ""
 
 
 class CardMemory(Message):

@@ -66,7 +66,12 @@ class VideoRunner(ModelProcess):
             job.mesh, CONFIGURATION.mesh, lambda: self._splats(job), self._renderer, self._threads
         )
         trim_heaps()
-        return VideoResult(file=glb, timings=report.timings, watertight=report.watertight)
+        return VideoResult(
+            file=glb,
+            timings=report.timings,
+            watertight=report.watertight,
+            report=report.soundness.summary,
+        )
 
     def _splats(self, job: VideoJob) -> "Gaussians":
         return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)

@@ -146,7 +146,8 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> Answer | Non
         sys.exit(f"{client.base_url} is not this project's service: its answer names no seed")
     print(f"{path} {seconds:.1f} s, seed {reply.headers['x-seed']}: {reply.headers.get('server-timing', '')}")
     if "x-mesh-watertight" in reply.headers:
-        print(f"the mesh is watertight: {reply.headers['x-mesh-watertight']}")
+        report = f" ({reply.headers['x-mesh-report']})" if "x-mesh-report" in reply.headers else ""
+        print(f"the mesh is watertight: {reply.headers['x-mesh-watertight']}{report}")
     return Answer(body=reply.content, seed=reply.headers["x-seed"])
 
 

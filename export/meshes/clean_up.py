@@ -1,6 +1,6 @@
 """What of an extracted surface is the object: hollows and crumbs go, small holes are closed.
 
-faces -> not looking into a hollow -> in a component large enough -> holes of a bounded length filled
+faces -> not looking into a hollow -> in a large component, no bubble -> holes of a bounded length filled
 
 A hollow goes only if the holes that it leaves can be filled; so a closed surface stays closed.
 """
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from export.meshes.hollows import looks_into_hollow
+from export.meshes.mending import solid
 from export.meshes.surface import Surface
 from export.meshes.topology import OPEN, components, twins
 from models.errors import GenerationError
@@ -41,7 +42,8 @@ def clean_up(surface: Surface, settings: CleanUpSettings | None = None) -> Surfa
         raise GenerationError("the mesh has no faces")
     max_length = settings.max_hole_length * float(np.ptp(surface.vertices, axis=0).max())
     seen = surface.faces[~_hidden(surface, max_length)]
-    kept = surface.with_faces(seen[_large(surface.vertices, seen, settings.min_component_fraction)])
+    large = seen[_large(surface.vertices, seen, settings.min_component_fraction)]
+    kept = surface.with_faces(large[solid(surface.vertices, large)])
     if kept.num_faces == 0:
         raise GenerationError("no face is left after clean-up")
     return fill_holes(kept, max_length)

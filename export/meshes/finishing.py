@@ -1,6 +1,6 @@
 """Extracted surface to finished mesh.
 
-    surface -> clean-up -> fewer faces -> normals -> texture coordinates -> colours baked -> axes, size
+    surface -> clean-up -> fewer faces -> mended -> normals -> texture coordinates -> colours -> axes, size
 
 The colours are those of the surface before simplification, which keep detail that the faces lose, or those
 that pictures of the splats show.
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from export.meshes.axes import turned
 from export.meshes.clean_up import clean_up, vertex_normals
 from export.meshes.color_lookup import ColorLookup, color_lookup
+from export.meshes.mending import mend
 from export.meshes.simplification import simplify
+from export.meshes.soundness import Soundness, soundness
 from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
-from export.meshes.topology import is_watertight
 from export.meshes.unwrapping import unwrap
 
 EXTENT = 1.0  # metres, of the longest side
@@ -49,21 +50,26 @@ class MeshReport:
 
     Attributes:
         num_faces: After simplification.
-        watertight: Whether every edge has a face on either side, before seams are cut.
+        soundness: What is wrong with the surface that the mesh's own arrays make, whose seams do not count.
         timings: Seconds per step.
     """
 
     num_faces: int
-    watertight: bool
+    soundness: Soundness
     timings: dict[str, float]
+
+    @property
+    def watertight(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.soundness.watertight
 
 
 def finish(
     surface: Surface, settings: FinishSettings, pictures: SplatPictures | None = None
 ) -> tuple[FinishedMesh, MeshReport]:
     """A mesh ready for a file, from a surface in "trellis" space; see `finish_in_place`."""
-    mesh, report = finish_in_place(surface, settings, pictures)
-    return replace(mesh, vertices=_placed(mesh.vertices), normals=turned(mesh.normals)), report
+    mesh, timings = _finished(surface, settings, pictures)
+    return _reported(replace(mesh, vertices=_placed(mesh.vertices), normals=turned(mesh.normals)), timings)
 
 
 def finish_in_place(
@@ -80,6 +86,13 @@ def finish_in_place(
         GenerationError: The surface has nothing to show.
         ValueError: The texture is too small for the mesh's charts.
     """
+    return _reported(*_finished(surface, settings, pictures))
+
+
+def _finished(
+    surface: Surface, settings: FinishSettings, pictures: SplatPictures | None
+) -> tuple[FinishedMesh, dict[str, float]]:
+    """A mesh where the surface was, and the seconds of each step."""
     timings: dict[str, float] = {}
     with _timed(timings, "clean_up"):
         dense = clean_up(surface)
@@ -87,13 +100,20 @@ def finish_in_place(
         vertices, faces = dense.vertices, dense.faces
         if settings.faces is not None:
             vertices, faces = simplify(dense, settings.faces)
-        shape = _Shape(vertices=vertices, normals=vertex_normals(vertices, faces), faces=faces)
-        watertight = is_watertight(faces, len(vertices))
+    with _timed(timings, "mend"):
+        mended = mend(vertices, faces)
+        shape = _Shape(vertices=mended[0], normals=vertex_normals(*mended), faces=mended[1])
     if settings.texture is None:
-        mesh = _painted(dense, shape, pictures, timings)
-    else:
-        mesh = _textured(dense, shape, pictures, settings.texture, settings.unwrap_seconds, timings)
-    return mesh, MeshReport(num_faces=len(faces), watertight=watertight, timings=timings)
+        return _painted(dense, shape, pictures, timings), timings
+    unwrap_seconds = settings.unwrap_seconds
+    return _textured(dense, shape, pictures, settings.texture, unwrap_seconds, timings), timings
+
+
+def _reported(mesh: FinishedMesh, timings: dict[str, float]) -> tuple[FinishedMesh, MeshReport]:
+    """With what is to be said of a mesh as it stands there."""
+    with _timed(timings, "inspect"):
+        found = soundness(mesh.vertices, mesh.faces)
+    return mesh, MeshReport(num_faces=len(mesh.faces), soundness=found, timings=timings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +128,9 @@ class _Shape:
 def _painted(
     dense: Surface, shape: _Shape, pictures: SplatPictures | None, timings: dict[str, float]
 ) -> FinishedMesh:
-    """With colours at its vertices; a mesh that was not simplified keeps the decoder's as they are."""
+    """With colours at its vertices; a mesh that was neither simplified nor mended keeps the decoder's."""
     with _timed(timings, "bake"):
-        if pictures is None and len(shape.vertices) == dense.num_vertices:
+        if pictures is None and shape.vertices is dense.vertices:
             colors = dense.colors
         else:
             colors = _colors(dense, shape, pictures).colors_at(shape.vertices, shape.normals)

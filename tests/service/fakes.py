@@ -7,6 +7,7 @@ prompt make stages fail on purpose:
     ugly         validation rejects it         second      the matte is empty for seed 7 only
     broken       the 3D stage raises           slow        the 3D stage takes 0.4 s for each
     dead         the 3D stage's process dies
+    without bottom   the mesh lacks a face
 """
 
 import hashlib
@@ -115,12 +116,13 @@ class ImageTo3D:
     ) -> list[Gaussians | EmptyStructureError]:
         with clock("structure"):
             for i, image in enumerate(images):  # a voxel whose latent is the colour
-                color = torch.tensor([color_of(read_prompt(image))])
-                kept[i] = ObjectLatents(coords=torch.zeros(1, 3, dtype=torch.int), feats=color)
+                prompt = read_prompt(image)
+                coords = torch.full((1, 3), int("without bottom" in prompt), dtype=torch.int)
+                kept[i] = ObjectLatents(coords=coords, feats=torch.tensor([color_of(prompt)]))
         return [self._make(read_prompt(image), seed) for image, seed in zip(images, seeds, strict=True)]
 
     def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
-        return [tetrahedra(latents.feats[0])]
+        return [tetrahedra(latents.feats[0], is_open=bool(latents.coords.any()))]
 
     def _make(self, prompt: str, seed: int) -> Gaussians | EmptyStructureError:
         if "void" in prompt:
@@ -146,13 +148,13 @@ def ball(color: tuple[float, float, float], seed: int) -> Gaussians:
     )
 
 
-def tetrahedra(color: torch.Tensor) -> Mesh:
-    """Two of one colour."""
+def tetrahedra(color: torch.Tensor, *, is_open: bool = False) -> Mesh:
+    """Two of one colour; an open one lacks a face."""
     corners = torch.tensor([[0.0, 0, 0], [0.02, 0, 0], [0, 0.02, 0], [0, 0, 0.02]])  # cells are 0.004
     faces = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
     return Mesh(
         vertices=torch.cat([corners, corners - 0.03]),
-        faces=torch.cat([faces, faces + 4]),
+        faces=torch.cat([faces, faces + 4])[int(is_open) :],
         attributes=color.expand(8, 3),
     )
 

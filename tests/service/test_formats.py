@@ -17,6 +17,7 @@ from gateway.probes import describe
 from gateway.products import Products
 from runners.configuration import load_configuration
 from runners.mesh import lack_of_mesh_decoder
+from tests.export.glb_reading import document_of
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color
 
@@ -56,7 +57,15 @@ def test_a_mesh_can_be_asked_for_in_three_ways(
         part.split("=")[0] for part in reply.headers["server-timing"].split(", ")
     }
     assert reply.headers["x-mesh-watertight"] == "true"
+    assert "x-mesh-report" not in reply.headers
     np.testing.assert_allclose(texture_color(reply.content), color_of("teapot"), atol=0.02)
+
+
+def test_a_mesh_with_holes_is_not_called_watertight_and_the_reason_is_sent(client: TestClient) -> None:
+    reply = client.post("/generate_mesh", data={"prompt": "mug without bottom"})
+    assert reply.headers["x-mesh-watertight"] == "false"
+    assert reply.headers["x-mesh-report"] == "3 open edges"
+    assert document_of(reply.content)["asset"]["extras"] == {"watertight": False}
 
 
 def test_the_named_format_goes_before_the_accepted_type(client: TestClient) -> None:
