@@ -51,6 +51,8 @@ def parse_yaml(text: str, *, name: str) -> Leaves:
 def parse_overrides(environment: Mapping[str, str], *, prefix: str, known: Leaves) -> Leaves:
     """The overrides among environment variables: `MINER__RENDER__FPS=30` for the leaf `render.fps`.
 
+    A variable that is set but empty, as compose files have them, overrides nothing.
+
     Raises:
         ConfigurationError: A variable with the prefix names no leaf of the file.
     """
@@ -62,6 +64,8 @@ def parse_overrides(environment: Mapping[str, str], *, prefix: str, known: Leave
         where = f"environment variable {variable}"
         if path not in known:
             raise ConfigurationError(f"{'.'.join(path)}: no such key ({where})")
+        if not text.strip():
+            continue
         try:
             leaves[path] = Leaf(value=yaml.safe_load(text), where=where)
         except yaml.YAMLError as error:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import TypeAdapter, ValidationError
 
+from command_line.arguments import expanded
 from runners.configuration.leaves import (
     ConfigurationError,
     Leaf,
@@ -19,11 +20,18 @@ from runners.configuration.leaves import (
     place_of,
 )
 from runners.configuration.profiles import choose_profile, largest_card_bytes
-from runners.configuration.schema import Configuration, Profile
+from runners.configuration.schema import RANDOM, Configuration, Profile
 
 PREFIX = "MINER__"
 FILE_VARIABLE = "MINER_CONFIGURATION"
 WEIGHTS_VARIABLES = ("WEIGHTS_DIR", "WEIGHTS")  # the second is for WEIGHTS=random
+PATH_VARIABLES = (
+    FILE_VARIABLE,
+    *WEIGHTS_VARIABLES,
+    "MINER__WEIGHTS",
+    "MINER__SERVICES__GATEWAY__HANDOVER_FOLDER",
+)
+PATHS = {("weights",), ("services", "gateway", "handover_folder")}
 DEFAULT_FILE = Path(__file__).parents[2] / "configuration.yaml"
 
 
@@ -34,11 +42,36 @@ def load_configuration() -> Configuration:
     Raises:
         BentoMLConfigException: See `read_configuration`; `bentoml serve` shows no traceback for it.
     """
-    path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
     try:
+        os.environ.update(absolute_paths(os.environ))  # the service's other processes stand in another folder
+        path = configuration_file(os.environ)
         return read_configuration(path, os.environ, largest_card_bytes)
     except ConfigurationError as error:
         raise BentoMLConfigException(str(error)) from None
+
+
+def configuration_file(environment: Mapping[str, str]) -> Path:
+    """The file that `MINER_CONFIGURATION` names, else the project's.
+
+    Raises:
+        ConfigurationError: It names no path.
+    """
+    named = environment.get(FILE_VARIABLE, "").strip()
+    return _expanded(named, f"environment variable {FILE_VARIABLE}") if named else DEFAULT_FILE
+
+
+def absolute_paths(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name paths, as absolute ones: from a shell, a path starts where one stands.
+
+    Raises:
+        ConfigurationError: One names another user's home, and there is none.
+    """
+    found = {}
+    for variable in PATH_VARIABLES:
+        text = environment.get(variable, "").strip()
+        if text and text != "auto" and text.partition(":")[0] != RANDOM:
+            found[variable] = str(_expanded(text, f"environment variable {variable}").absolute())
+    return found
 
 
 def read_configuration(
@@ -62,7 +95,8 @@ def read_configuration(
     leaves = parse_yaml(text, name=path.name)
     presets = {where: leaves.pop(where) for where in [p for p in leaves if p[0] == "presets"]}
     _check_presets(presets, known=leaves)
-    leaves |= _environment(environment, known=leaves)
+    leaves |= _environment({**environment, **absolute_paths(environment)}, known=leaves)
+    _expand_homes(leaves)
     choice = choose_profile(
         profile=_text(leaves, "profile"),
         weights=_text(leaves, "weights"),
@@ -84,9 +118,24 @@ def read_configuration(
 def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:
     overrides = parse_overrides(environment, prefix=PREFIX, known=known)
     for variable in WEIGHTS_VARIABLES:
-        if folder := environment.get(variable):
+        if folder := environment.get(variable, "").strip():
             overrides.setdefault(("weights",), Leaf(value=folder, where=f"environment variable {variable}"))
     return overrides
+
+
+def _expand_homes(leaves: Leaves) -> None:
+    """Replaces `~` where the configuration names files and folders."""
+    for path, leaf in leaves.items():
+        is_path = path in PATHS or path[:2] == ("image_to_3d", "weights")
+        if is_path and isinstance(leaf.value, str) and leaf.value.startswith("~"):
+            leaves[path] = Leaf(value=str(_expanded(leaf.value, leaf.where)), where=leaf.where)
+
+
+def _expanded(text: str, where: str) -> Path:
+    try:
+        return expanded(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{error} ({where})") from error
 
 
 def _check_presets(presets: Leaves, *, known: Leaves) -> None:
