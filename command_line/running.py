@@ -30,7 +30,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         status = main()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        end_now("stopped")
+        print("stopped", file=sys.stderr)  # noqa: T201
+        end_now()
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -41,10 +42,10 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     sys.exit(status)
 
 
-def end_now(message: str) -> NoReturn:
+def end_now() -> NoReturn:
     """Ends the process by Ctrl-C's status without waiting for threads, which may hang in a read for long."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201
     sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(STOPPED)
 
 

@@ -2,37 +2,36 @@
 
 python scripts/download_weights.py [--profile 24gb|80gb] [--dry-run | --verify] [--folder DIR] [--jobs 4]
 
-Files land in --folder, else WEIGHTS_DIR, else weights/<profile>. Copies in the hub's cache are linked, not
-fetched again; with all of them there no network is needed. Which text-to-image model is fetched follows from
-text_to_image.backend (configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN opens gated
-repositories, HF_ENDPOINT names another hub.
+Files land in --folder, else WEIGHTS_DIR, else the project's weights/<profile>; relative folders start where
+one stands. Copies in the hub's cache are linked, not fetched again; with all of them there no network is
+needed. Several downloads of one folder, from one machine or many, share the work. Which text-to-image model
+is fetched follows from text_to_image.backend (configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN
+opens gated repositories, HF_ENDPOINT names another hub; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY hold.
 """
 
 import argparse
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to run as a file
 
-import httpx
-from huggingface_hub import constants, get_token
-
+from command_line.arguments import count, expanded, user_path
+from command_line.running import STOPPED, end_now, run, sentence
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.lock import LOCK_NAME, LockError, read_lock
 from scripts.weights.backend import configured_backend
 from scripts.weights.download import check_sources, create_progress, download, is_complete, verify
 from scripts.weights.errors import DownloadError
+from scripts.weights.hub import configured_hub, create_client
 from scripts.weights.listing import listing
-from scripts.weights.resolve import Hub
 from scripts.weights.transfer import RETRY_PAUSE_SECONDS, Transfer
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_SECONDS = 30.0
 DEFAULT_JOBS = 4
 
 
@@ -59,22 +58,21 @@ def main(
         if arguments.verify:
             return report(arguments.folder)
         sources = sources_of(arguments.profile, manifest, configured_backend(os.environ))
-        return run(arguments, sources, pause_seconds)
+        return list_or_fetch(arguments, sources, pause_seconds)
     except (DownloadError, LockError, ConfigurationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stopped; run again to go on from there", file=sys.stderr)
-        return 130
+        return STOPPED
 
 
-def run(arguments: Arguments, sources: Sequence[WeightSource], pause_seconds: float) -> int:
-    """Lists or fetches."""
-    hub = Hub(
-        endpoint=os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/"),
-        token=get_token(),
-        cache=Path(constants.HF_HUB_CACHE),
-    )
+def list_or_fetch(arguments: Arguments, sources: Sequence[WeightSource], pause_seconds: float) -> int:
+    """Does what the command line asks for."""
+    hub, client = configured_hub(os.environ), create_client(os.environ)
     if arguments.dry_run:
         print("\n".join(listing(sources, hub, read_lock(arguments.folder), arguments.folder)))
         return 0
@@ -87,7 +85,7 @@ def run(arguments: Arguments, sources: Sequence[WeightSource], pause_seconds: fl
             print(f"{source.name}, licence {source.licence}: {source.note}")
     with (
         create_progress() as progress,
-        httpx.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS) as client,
+        client,
     ):
         transfer = Transfer(
             client=client, endpoint=hub.endpoint, stop=threading.Event(), pause_seconds=pause_seconds
@@ -123,23 +121,44 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="default: %(default)s")
-    parser.add_argument("--folder", type=Path, help="where the files land")
-    parser.add_argument("--jobs", type=int, default=DEFAULT_JOBS, help="files at once (default: %(default)s)")
+    parser.add_argument("--folder", type=user_path, help="where the files land")
+    parser.add_argument(
+        "--jobs", type=count, default=DEFAULT_JOBS, help="files at once (default: %(default)s)"
+    )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--dry-run", action="store_true", help="list files, sizes and licences, fetch nothing")
     mode.add_argument("--verify", action="store_true", help="hash what is there against the lock")
     given = parser.parse_args(argv)
-    if given.jobs < 1:
-        parser.error("--jobs must be at least 1")
-    named = given.folder or os.environ.get("WEIGHTS_DIR") or Path("weights") / given.profile
+    try:
+        folder = given.folder or weights_folder(os.environ, given.profile)
+    except ValueError as error:
+        parser.error(f"WEIGHTS_DIR: {error}")
     return Arguments(
         profile=given.profile,
-        folder=ROOT / named,
+        folder=folder.absolute(),
         dry_run=given.dry_run,
         verify=given.verify,
         jobs=given.jobs,
     )
 
 
+def weights_folder(environment: Mapping[str, str], profile: str) -> Path:
+    """Where the service looks for a profile's weights.
+
+    Raises:
+        ValueError: WEIGHTS_DIR is no path.
+    """
+    named = environment.get("WEIGHTS_DIR", "").strip()
+    return expanded(named) if named else ROOT / "weights" / profile
+
+
+def program() -> int:
+    """Runs the command line as a process: after Ctrl-C no thread that reads from a slow server holds it."""
+    status = main()
+    if status == STOPPED:
+        end_now()
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run(program)

@@ -1,11 +1,10 @@
 """Which text-to-image back end the configuration asks for; the rest of it needs the weights to be there."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from models.weights.manifest import BACKENDS
 from runners.configuration.leaves import ConfigurationError, parse_overrides, parse_yaml
-from runners.configuration.reader import DEFAULT_FILE, FILE_VARIABLE, PREFIX
+from runners.configuration.reader import PREFIX, configuration_file
 
 KEY = ("text_to_image", "backend")
 
@@ -16,7 +15,7 @@ def configured_backend(environment: Mapping[str, str]) -> str:
     Raises:
         ConfigurationError: The file cannot be read, or the value is none of the back ends.
     """
-    path = Path(environment.get(FILE_VARIABLE) or DEFAULT_FILE)
+    path = configuration_file(environment)
     try:
         leaves = parse_yaml(path.read_text(encoding="utf-8"), name=path.name)
     except (OSError, UnicodeDecodeError) as error:

@@ -1,7 +1,6 @@
 """All files of a profile: what is there already, what is missing, fetched side by side, kept in the lock."""
 
 import shutil
-import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -13,7 +12,8 @@ from models.weights.manifest import WeightSource
 from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
-from scripts.weights.transfer import Stopped, Transfer, content_of, hash_file, part_of
+from scripts.weights.transfer import Transfer, content_of, hash_file, part_of
+from scripts.weights.turns import Stopped, record, turn
 
 SPARE_BYTES = 64 << 20  # left free on the disk
 
@@ -58,12 +58,10 @@ def download(
     Raises:
         DownloadError: One file could not be fetched. The others' parts stay for the next run.
     """
-    before = read_lock(folder)
-    wanted = [file for source in sources for file in resolve(source, hub, before)]
-    lock = Lock(profile=profile, files={file.lands: _entry(file, before) for file in wanted})
-    write_lock(folder, lock)
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted, lock = _agree(profile, sources, folder, hub)
     missing = _adopt(wanted, folder, lock)
-    write_lock(folder, lock)
+    record(folder, profile, {name: entry for name, entry in lock.files.items() if entry.sha256 is not None})
     check_space(missing, folder)
     missing.sort(key=lambda file: not file.gated)  # a refusal is better known before the first gigabyte
     _fetch_all(missing, folder, lock, transfer=transfer, jobs=jobs, progress=progress)
@@ -88,7 +86,7 @@ def verify(folder: Path) -> list[str]:
     for name in wrong:
         lock.files[name] = replace(lock.files[name], sha256=None)
     if wrong:
-        write_lock(folder, lock)
+        record(folder, lock.profile, {name: lock.files[name] for name in wrong})
     return wrong
 
 
@@ -107,6 +105,29 @@ def check_space(missing: Sequence[Wanted], folder: Path) -> None:
             f"no space: {needed / 1e9:.2f} GB are missing, {folder} has {free / 1e9:.2f} GB free."
             " Name a folder on another disk with WEIGHTS_DIR or --folder."
         )
+
+
+def _agree(
+    profile: str, sources: Sequence[WeightSource], folder: Path, hub: Hub
+) -> tuple[list[Wanted], Lock]:
+    """What is wanted, and the lock with it; the commits are those that another download wrote first."""
+    while True:
+        before = read_lock(folder)
+        wanted = [file for source in sources for file in resolve(source, hub, before)]
+        with turn(folder / LOCK_NAME):
+            now = read_lock(folder)
+            if _commits(now) != _commits(before):
+                continue
+            fresh = {file.lands: _entry(file, now) for file in wanted}
+            others = {name: entry for name, entry in (now.files if now else {}).items() if name not in fresh}
+            kept = {name: entry for name, entry in others.items() if (folder / name).is_file()}
+            lock = Lock(profile=profile, files=kept | fresh)
+            write_lock(folder, lock)
+        return wanted, lock
+
+
+def _commits(lock: Lock | None) -> set[tuple[str, str | None]]:
+    return {(file.source, file.commit) for file in lock.files.values()} if lock is not None else set()
 
 
 def _entry(file: Wanted, before: Lock | None) -> LockedFile:
@@ -133,7 +154,6 @@ def _fetch_all(
     missing: Sequence[Wanted], folder: Path, lock: Lock, *, transfer: Transfer, jobs: int, progress: Progress
 ) -> None:
     total = progress.add_task("all files", total=sum(file.size for file in missing))
-    guard = threading.Lock()
 
     def fetch(file: Wanted) -> None:
         if transfer.stop.is_set():
@@ -146,9 +166,7 @@ def _fetch_all(
 
         sha256 = transfer.fetch(file, folder, advance)
         progress.remove_task(bar)
-        with guard:
-            lock.files[file.lands] = replace(lock.files[file.lands], sha256=sha256)
-            write_lock(folder, lock)
+        record(folder, lock.profile, {file.lands: replace(lock.files[file.lands], sha256=sha256)})
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         try:

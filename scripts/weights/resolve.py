@@ -1,5 +1,6 @@
 """From the manifest to exact files: commit, size, expected hash, address, and a copy in the hub's cache."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from runners.configuration.lock import Lock
 from scripts.weights.errors import DownloadError, NoNetworkError
 
 SHA256_DIGITS = 64
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class Wanted:
         commit: Of the repository, none for an address.
         url: Where its bytes are.
         size: Bytes.
-        digest: Expected content: sha256, or the git blob's sha1 for small files of a repository.
+        digest: Expected content: sha256, or the git blob's sha1 for small files of a repository. None where nobody
+            says: in a cache without links and without a network.
         gated: The licence must be accepted first.
         token: Sent with the request.
         cached: A copy in the hub's cache.
@@ -58,7 +61,7 @@ class Wanted:
     commit: str | None
     url: str
     size: int
-    digest: str
+    digest: str | None
     gated: bool
     token: str | None
     cached: Path | None
@@ -78,8 +81,8 @@ def resolve(source: WeightSource, hub: Hub, lock: Lock | None) -> list[Wanted]:
     revision = _locked_commit(source, lock) or source.origin.revision
     try:
         return list(_on_hub(source, source.origin, hub, revision))
-    except (httpx2.TransportError, OfflineModeIsEnabled) as error:
-        cached = _in_cache(source, source.origin, hub, revision)
+    except (httpx2.RequestError, OfflineModeIsEnabled) as error:
+        cached = _in_cache(source, source.origin, hub, revision, lock)
         if cached is None:
             raise NoNetworkError(
                 f"no network: {hub.endpoint} cannot be reached ({error}), and the hub's cache {hub.cache} does not"
@@ -92,8 +95,12 @@ def resolve(source: WeightSource, hub: Hub, lock: Lock | None) -> list[Wanted]:
         raise DownloadError(f"{source.name} has no revision {revision}") from error
     except RepositoryNotFoundError as error:
         raise DownloadError(f"{hub.endpoint} has no repository {source.name}, or HF_TOKEN may not see it") from error
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, httpx2.InvalidURL) as error:
         raise DownloadError(f"{hub.endpoint} does not describe {source.name}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # such as a page to log in to a network
+        raise DownloadError(
+            f"{hub.endpoint} does not answer as a hub when asked for {source.name} ({type(error).__name__}: {error})"
+        ) from error
 
 
 def gated_message(name: str, endpoint: str, token: str | None) -> str:
@@ -141,7 +148,9 @@ def _described(source: WeightSource, file: WeightFile, sibling: RepoSibling | No
     return sibling.size, digest
 
 
-def _in_cache(source: WeightSource, origin: HubRepository, hub: Hub, revision: str) -> list[Wanted] | None:
+def _in_cache(
+    source: WeightSource, origin: HubRepository, hub: Hub, revision: str, lock: Lock | None
+) -> list[Wanted] | None:
     found: list[Wanted] = []
     for file in source.files:
         cached = _cached(origin, file, hub, revision)
@@ -149,14 +158,17 @@ def _in_cache(source: WeightSource, origin: HubRepository, hub: Hub, revision: s
             continue
         if cached is None:
             return None
+        commit = _commit_of(cached, file)
+        entry = lock.files.get(source.lands(file)) if lock is not None else None
+        known = entry.sha256 if entry is not None and entry.commit == commit else None
         found.append(
             Wanted(
                 lands=source.lands(file),
                 source=source.name,
-                commit=_commit_of(cached, file),
+                commit=commit,
                 url="",
                 size=cached.stat().st_size,
-                digest=cached.resolve().name,  # the cache names its blobs by their hash
+                digest=known or file.sha256 or _blob_hash(cached),
                 gated=source.gated,
                 token=None,
                 cached=cached,
@@ -168,6 +180,17 @@ def _in_cache(source: WeightSource, origin: HubRepository, hub: Hub, revision: s
 def _cached(origin: HubRepository, file: WeightFile, hub: Hub, revision: str) -> Path | None:
     path = try_to_load_from_cache(origin.name, file.path, cache_dir=hub.cache, revision=revision)
     return Path(path) if isinstance(path, str) else None
+
+
+def _blob_hash(cached: Path) -> str | None:
+    """The content's hash, which names the blob that a file of the cache links to.
+
+    Copies, and caches on systems without links, hold the file itself, whose name says nothing.
+    """
+    if not cached.is_symlink():
+        return None
+    blob = cached.readlink()
+    return blob.name if blob.parent.name == "blobs" and HASH.fullmatch(blob.name) else None
 
 
 def _commit_of(cached: Path, file: WeightFile) -> str:

@@ -7,9 +7,10 @@ httpx here, into `<name>.<hash>.part` beside the target, and a later run goes on
 import errno
 import hashlib
 import os
+import re
 import shutil
+import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import httpx
 
 from scripts.weights.errors import DownloadError, NoNetworkError
 from scripts.weights.resolve import SHA256_DIGITS, Wanted, gated_message
+from scripts.weights.turns import Stopped, turn
 
 CHUNK_BYTES = 1 << 20
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -25,10 +27,6 @@ REFUSED = frozenset({401, 403})
 RETRY_PAUSE_SECONDS = 2.0
 
 Advance = Callable[[int], None]
-
-
-class Stopped(Exception):  # noqa: N818
-    """Another file failed; this one's part stays for the next run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Transfer:
     pause_seconds: float = RETRY_PAUSE_SECONDS
 
     def fetch(self, wanted: Wanted, folder: Path, advance: Advance) -> str:
-        """Brings a file into the weights folder.
+        """Brings a file into the weights folder, unless another download does so first.
 
         Args:
             wanted: What.
@@ -68,16 +66,34 @@ class Transfer:
         part = part_of(target, wanted)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            if wanted.cached is not None:
-                _copy(wanted.cached, part)
-                advance(wanted.size)
-            else:
-                self._complete(wanted, part, advance)
-            return _accept(wanted, part, target)
+            with turn(part, self.stop):
+                sha256 = content_of(target, wanted) or _from_cache(wanted, part, target)
+                if sha256 is not None:
+                    advance(wanted.size)
+                    return sha256
+                return self._from_network(wanted, part, target, advance)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DownloadError(f"no space left for {wanted.lands}; what was fetched is kept") from error
             raise DownloadError(f"cannot write {wanted.lands}: {error}") from error
+
+    def _from_network(self, wanted: Wanted, part: Path, target: Path, advance: Advance) -> str:
+        if _size(part) > wanted.size:
+            part.unlink()
+        for begun in (_size(part), 0):
+            self._complete(wanted, part, advance)
+            sha256 = content_of(part, wanted)
+            if sha256 is not None:
+                os.replace(part, target)
+                return sha256
+            part.unlink()
+            advance(-wanted.size)
+            if not begun:  # what an earlier run left was not to blame
+                break
+        raise DownloadError(
+            f"hash mismatch: the download of {wanted.lands} is not the published content ({wanted.digest})."
+            " It was not kept; run again"
+        )
 
     def _complete(self, wanted: Wanted, part: Path, advance: Advance) -> None:
         advance(_size(part))
@@ -87,7 +103,7 @@ class Transfer:
                 raise Stopped
             try:
                 trouble = self._stream(wanted, part, advance)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 trouble = f"{type(error).__name__} {error}".strip()
             if trouble is None:
                 continue
@@ -98,7 +114,7 @@ class Transfer:
                     f" ({trouble})."
                     " Run again to go on from there."
                 )
-            time.sleep(self.pause_seconds * 2 ** (failures - 1))
+            self.stop.wait(self.pause_seconds * 2 ** (failures - 1))
 
     def _stream(self, wanted: Wanted, part: Path, advance: Advance) -> str | None:
         """Appends what the server sends; what went wrong if another try may help."""
@@ -109,6 +125,10 @@ class Transfer:
         with self.client.stream("GET", wanted.url, headers=headers) as reply:
             if reply.status_code in AGAIN:
                 return f"the server answered {reply.status_code}"
+            if reply.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+                part.unlink()  # the server's file is shorter than what came before: from the start, then
+                advance(-have)
+                return "the server answered 416"
             self._check(reply, wanted)
             resumed = reply.status_code == httpx.codes.PARTIAL_CONTENT
             if not resumed:
@@ -117,6 +137,8 @@ class Transfer:
                 for chunk in reply.iter_raw():
                     file.write(chunk)
                     advance(len(chunk))
+                    if file.tell() > wanted.size:
+                        break
                     if self.stop.is_set():
                         raise Stopped
         return None if _size(part) >= wanted.size else "the connection ended early"
@@ -133,7 +155,8 @@ class Transfer:
 
 def part_of(target: Path, wanted: Wanted) -> Path:
     """Where an unfinished file is kept; its content's hash in the name keeps versions apart."""
-    return target.with_name(f"{target.name}.{wanted.digest[:12]}.part")
+    version = wanted.digest or wanted.commit or ""
+    return target.with_name(f"{target.name}.{version[:12]}.part")
 
 
 def hash_file(path: Path, kind: str = "sha256") -> str:
@@ -148,39 +171,51 @@ def hash_file(path: Path, kind: str = "sha256") -> str:
 
 
 def content_of(path: Path, wanted: Wanted) -> str | None:
-    """The file's sha256 if its size and content are the wanted ones."""
+    """The file's sha256 if its size and content are the wanted ones, as far as these are known."""
     if _size(path) != wanted.size:
         return None
     sha256 = hash_file(path)
-    found = sha256 if len(wanted.digest) == SHA256_DIGITS else hash_file(path, "git")
-    return sha256 if found == wanted.digest else None
+    digest = wanted.digest
+    if digest is None:  # nobody says, so the copy is taken for the published content
+        digest = hash_file(wanted.cached) if wanted.cached not in (None, path) else sha256
+    found = sha256 if len(digest) == SHA256_DIGITS else hash_file(path, "git")
+    return sha256 if found == digest else None
 
 
-def _accept(wanted: Wanted, part: Path, target: Path) -> str:
-    sha256 = content_of(part, wanted)
+def _from_cache(wanted: Wanted, part: Path, target: Path) -> str | None:
+    """The sha256 of the copy in the hub's cache, now in place too; None where the network must bring it.
+
+    The cache is never written to, and a part never shares its bytes: appending to the one would spoil the other.
+
+    Raises:
+        DownloadError: The copy has other content than the published one, and there is no network.
+    """
+    if wanted.cached is None:
+        return None
+    sha256 = content_of(wanted.cached, wanted)
+    if sha256 is None and wanted.url:
+        print(f"{wanted.cached} is not the published content; {wanted.lands} is fetched instead", file=sys.stderr)
+        return None
     if sha256 is None:
-        part.unlink()
-        where = f"the hub's cache ({wanted.cached})" if wanted.cached is not None else "the download"
         raise DownloadError(
-            f"hash mismatch: {where} of {wanted.lands} is not the published content ({wanted.digest}). It was not kept;"
-            " run again" + (", after removing it from the cache" if wanted.cached is not None else "")
+            f"hash mismatch: the hub's cache ({wanted.cached}) of {wanted.lands} is not the published content"
+            f" ({wanted.digest}). It was not taken; run again with a network to fetch the file"
         )
-    os.replace(part, target)
+    copy = part.with_suffix(".copy")
+    copy.unlink(missing_ok=True)
+    try:
+        os.link(wanted.cached.resolve(), copy)
+    except OSError:  # another file system
+        shutil.copyfile(wanted.cached, copy)
+    os.replace(copy, target)
     return sha256
 
 
-def _copy(cached: Path, part: Path) -> None:
-    part.unlink(missing_ok=True)
-    try:
-        os.link(cached.resolve(), part)
-    except OSError:  # another file system
-        shutil.copyfile(cached, part)
-
-
 def _continues(reply: httpx.Response, size: int) -> bool:
-    asked: str = reply.request.headers["range"].removeprefix("bytes=")
-    answered: str = reply.headers.get("content-range", "")
-    return answered == f"bytes {asked}{size - 1}/{size}"
+    """Whether the answer begins where was asked for, in a file of the right size; it may bring less than all."""
+    asked: str = reply.request.headers["range"].removeprefix("bytes=").removesuffix("-")
+    answered = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("content-range", ""))
+    return answered is not None and answered[1] == asked and answered[2] in ("*", str(size))
 
 
 def _size(path: Path) -> int:

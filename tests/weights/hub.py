@@ -4,11 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 COMMIT = "c" * 40
 TOKEN = "a-token"
@@ -23,6 +23,12 @@ class Repository:
     gated: bool = False
 
 
+def _open() -> Event:
+    gate = Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class HubState:
     """What the stand-in serves, how it misbehaves, what it was asked.
@@ -30,6 +36,8 @@ class HubState:
     Attributes:
         drops: Path to how often its connection breaks half way.
         corrupt: Paths whose bytes are wrong.
+        without_ranges: Paths that are always sent from the start.
+        gate: Closed, it holds every file of more than LFS_FROM_BYTES after its first half.
         busy: Path to how often it answers 503.
         dies_after: Path to the number of requests after which it answers 503 for ever.
         described: Revisions whose description was asked for.
@@ -42,6 +50,8 @@ class HubState:
     busy: dict[str, int] = field(default_factory=dict)
     dies_after: dict[str, int] = field(default_factory=dict)
     corrupt: set[str] = field(default_factory=set)
+    without_ranges: set[str] = field(default_factory=set)
+    gate: Event = field(default_factory=_open)
     described: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
@@ -116,16 +126,27 @@ def served(state: HubState) -> Iterator[str]:
             if path in state.corrupt:
                 content = bytes(len(content))
             start = int((self.headers["range"] or "bytes=0-")[6:-1])
+            if path in state.without_ranges:
+                start = 0
+            if start >= len(content):
+                self.refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+                return
             body = content[start:]
-            self.send_response(HTTPStatus.PARTIAL_CONTENT)
+            ranged = path not in state.without_ranges
+            self.send_response(HTTPStatus.PARTIAL_CONTENT if ranged else HTTPStatus.OK)
             self.send_header("content-length", str(len(body)))
-            self.send_header("content-range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            if ranged:
+                self.send_header("content-range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.end_headers()
             if state.take(state.drops, path):
                 self.wfile.write(body[: len(body) // 2])
                 self.close_connection = True
                 return
-            self.wfile.write(body)
+            half = len(body) // 2 if len(body) > LFS_FROM_BYTES else 0
+            self.wfile.write(body[:half])
+            state.gate.wait()
+            with suppress(ConnectionError):
+                self.wfile.write(body[half:])
 
         def refuse(self, status: HTTPStatus, code: str = "") -> None:
             self.answer(status, b"{}", {"x-error-code": code, "x-error-message": status.phrase})
