@@ -33,6 +33,7 @@ from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
+from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
 from runners.options import gateway_service
@@ -40,7 +41,9 @@ from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
 from runners.start_checks import refuse_bad_start
 
-raise_descriptor_limit()  # here, because every process imports this file, the parent before it starts others
+# Here, because every process imports this file, the parent before it starts others.
+escape_records()
+raise_descriptor_limit()
 CONFIGURATION = load_configuration()
 refuse_bad_start(CONFIGURATION)
 OPTIONS = CONFIGURATION.services.gateway
