@@ -8,13 +8,16 @@ CODES = {
     400: "malformed_body",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_parameter",
+    431: "head_too_large",
     500: "internal_error",
     501: "not_implemented",
     503: "overloaded",
     504: "deadline_exceeded",
+    505: "http_version_not_supported",
 }
 DETAILS = {
     404: "no such path",

@@ -1,7 +1,7 @@
 """Request bodies as flat fields: urlencoded, multipart or a JSON object. Values arrive exactly as typed."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -9,6 +9,8 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from gateway.errors import HttpError
+from gateway.parameters import NAMES
+from runners.logs import escaped
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -18,11 +20,38 @@ MAX_FIELDS = 32
 Fields = dict[str, object]
 
 
+def check_encoding(headers: Headers) -> None:
+    """Refuses bodies that are compressed.
+
+    Raises:
+        HttpError: 415, which names the coding.
+    """
+    codings = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+    if refused := [name for name in codings if name not in ("", "identity")]:
+        detail = f"send the body as it is: Content-Encoding {escaped(refused[0], limit=40)!r} is not read"
+        raise HttpError(415, detail, headers={"Accept-Encoding": "identity"})
+
+
+def merged(pairs: Iterable[tuple[str, object]]) -> Fields:
+    """Fields by name.
+
+    Raises:
+        HttpError: 422 for a parameter with two values. Of other names, which nobody reads, one stays.
+    """
+    fields: Fields = {}
+    for name, value in pairs:
+        if name in NAMES and name in fields and fields[name] != value:
+            raise HttpError(422, f"{name} has two values")
+        fields[name] = value
+    return fields
+
+
 async def parse_fields(headers: Headers, body: bytes) -> Fields:
     """The fields of a body; forms give texts, JSON gives what it holds.
 
     Raises:
-        HttpError: 400 for a malformed body, 415 for another content type.
+        HttpError: 400 for a malformed body, 415 for another content type, 422 for a parameter with two
+            values.
     """
     content_type, options = parse_options_header(headers.get("content-type", ""))
     media_type = content_type.decode("latin-1").strip().lower()
@@ -44,12 +73,12 @@ def _parse_urlencoded(body: bytes) -> Fields:
         )
     except ValueError as error:  # covers UnicodeDecodeError
         raise HttpError(400, "the form is not UTF-8, or has too many fields") from error
-    return dict(pairs)
+    return merged(pairs)
 
 
 def _parse_json(body: bytes) -> Fields:
     try:
-        fields = json.loads(body)
+        fields = json.loads(body, object_pairs_hook=merged)
     except (ValueError, RecursionError) as error:
         raise HttpError(400, "the body is not JSON") from error
     if not isinstance(fields, dict):
@@ -68,7 +97,7 @@ async def _parse_multipart(headers: Headers, boundary: bytes, body: bytes) -> Fi
     except (MultiPartException, ValueError) as error:
         raise HttpError(400, "the multipart body is malformed") from error
     try:
-        return dict(form.multi_items())
+        return merged(form.multi_items())
     finally:
         await form.close()
 

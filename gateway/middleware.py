@@ -14,14 +14,14 @@ from collections.abc import Awaitable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.bodies import CLOSING, BodyReader
 from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
-from gateway.forms import JSON, parse_fields
-from gateway.parameters import INTEGERS_OF_PATH, check_parameters
+from gateway.forms import JSON, check_encoding, parse_fields
+from gateway.parameters import INTEGERS_OF_PATH, check_parameters, with_query
 
 GLB_TYPE = "model/gltf-binary"
-MAX_DISCARDED_BYTES = 64 * 2**20
-DISCARD_SECONDS = 5.0
+HTTP_VERSIONS = ("1.0", "1.1")
 KEPT_HEADERS = ("allow", "retry-after", "server", "x-bentoml-request-id")
 
 logger = logging.getLogger(__name__)
@@ -30,10 +30,16 @@ logger = logging.getLogger(__name__)
 class ContractMiddleware:
     """Gives requests and errors the shape of the contract."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
-        """Wraps `app`; bodies above `max_body_bytes` are answered with 413."""
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float = 30.0) -> None:
+        """Wraps `app`.
+
+        Args:
+            app: BentoML's.
+            max_body_bytes: Above it a body is answered with 413.
+            body_seconds: A body that is not complete by then is answered with 408.
+        """
         self.app = app
-        self.max_body_bytes = max_body_bytes
+        self.bodies = BodyReader(max_bytes=max_body_bytes, seconds=body_seconds)
         self.metrics = BoundedMetrics(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,12 +78,15 @@ class ContractMiddleware:
                 task.cancel()
 
     async def _handle(self, scope: Scope, receive: Receive, send: "ErrorShaper") -> None:
+        if scope["http_version"] not in HTTP_VERSIONS:
+            raise HttpError(505, f"speak HTTP/1.1, not HTTP/{scope['http_version']}", headers=CLOSING)
         path = scope["path"].rstrip("/") or "/"
         scope = {**scope, "path": path, "raw_path": path.encode()}
         if scope["method"] == "POST" and path in INTEGERS_OF_PATH:
             headers = Headers(scope=scope)
-            body = await read_body(headers, receive, self.max_body_bytes)
-            fields = await parse_fields(headers, body)
+            check_encoding(headers)
+            body = await self.bodies.read(headers, receive)
+            fields = with_query(path, await parse_fields(headers, body), scope["query_string"])
             if GLB_TYPE in headers.get("accept", "") and not fields.get("format"):
                 fields["format"] = "glb"
             parameters = check_parameters(path, fields)
@@ -135,44 +144,6 @@ def is_our_shape(body: bytes) -> bool:
         and content.keys() == {"error", "detail"}
         and all(isinstance(value, str) for value in content.values())
     )
-
-
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        HttpError: 413 for a body above `limit` bytes, 400 if the client left. What follows is read and
-            dropped, so that the client reads the answer instead of a broken connection.
-    """
-    declared = headers.get("content-length", "0")
-    size = int(declared) if declared.isdecimal() else 0
-    chunks: list[bytes] = []
-    received, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HttpError(400, "the client left before its body was complete")
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-        received += len(chunk)
-        chunks.append(chunk)
-        if max(size, received) > limit:
-            chunks.clear()
-            if more:
-                await _discard(receive)
-            raise HttpError(413, f"the body is larger than {limit} bytes")
-    return b"".join(chunks)
-
-
-async def _discard(receive: Receive) -> None:
-    dropped, more = 0, True
-    try:
-        async with asyncio.timeout(DISCARD_SECONDS):
-            while more and dropped < MAX_DISCARDED_BYTES:
-                message = await receive()
-                dropped += len(message.get("body", b""))
-                more = message.get("more_body", False)
-    except TimeoutError:
-        logger.info("stopped reading an oversized body after %d bytes", dropped)
 
 
 def with_json_body(scope: Scope, parameters: dict[str, str | int]) -> tuple[Scope, Receive]:

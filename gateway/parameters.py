@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from gateway.errors import HttpError
+from runners.logs import escaped
 
 MAX_PROMPT_LENGTH = 1024
 RANDOM_SEED = -1
@@ -31,7 +33,33 @@ class IntegerField:
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
 VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
 FORMATS = ("ply", "glb", "spz", "mp4")
+NAMES = ("prompt", "format", SEED.name, VIDEO_RES.name)
 INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES), "/generate_mesh": (SEED,)}
+
+
+def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[str, object]:
+    """The fields of a body and those of the query; what a query says is never ignored.
+
+    Raises:
+        HttpError: 422 for a name that the path does not take, or one that also has another value.
+    """
+    known = ["prompt", *(field.name for field in INTEGERS_OF_PATH[path])]
+    known += ["format"] if path == "/generate" else []
+    both = dict(fields)
+    for name, value in _query_pairs(query):
+        if name not in known:
+            raise HttpError(422, f"the query may hold {', '.join(known)}, not {escaped(name, limit=40)!r}")
+        if both.get(name, value) != value and str(both[name]) != value:
+            raise HttpError(422, f"{name} has two values")
+        both.setdefault(name, value)
+    return both
+
+
+def _query_pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32)
+    except ValueError as error:
+        raise HttpError(422, "the query is not UTF-8, or has too many fields") from error
 
 
 def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int]:

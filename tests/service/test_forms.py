@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from gateway.errors import HttpError
 from gateway.forms import parse_fields
-from gateway.parameters import check_parameters
+from gateway.parameters import check_parameters, with_query
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color
 
@@ -107,10 +107,50 @@ def test_awkward_prompts_reach_the_first_stage_as_typed(client: TestClient, kind
     assert main_color(reply.content) == pytest.approx(color_of(prompt), abs=1e-5)
 
 
-def test_the_last_of_a_repeated_field_counts_and_others_are_ignored() -> None:
-    body = urlencode([("prompt", "mug"), ("prompt", "lamp"), ("seed", "3"), ("color", "red")]).encode()
-    fields = parse(Headers({"content-type": "application/x-www-form-urlencoded"}), body)
-    assert check_parameters("/generate", fields) == {"prompt": "lamp", "seed": 3}
+URLENCODED = "application/x-www-form-urlencoded"
+PART = '--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n{}\r\n'
+
+
+def test_a_field_may_come_twice_with_one_value_and_others_are_ignored() -> None:
+    pairs = [("prompt", "mug"), ("prompt", "mug"), ("seed", "3"), ("color", "red"), ("color", "blue")]
+    fields = parse(Headers({"content-type": URLENCODED}), urlencode(pairs).encode())
+    assert check_parameters("/generate", fields) == {"prompt": "mug", "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (URLENCODED, "prompt=mug&prompt=lamp"),
+        (URLENCODED, "prompt=mug&seed=1&seed=2"),
+        ("application/json", '{"prompt": "mug", "prompt": "lamp"}'),
+        ("multipart/form-data; boundary=b", PART.format("mug") + PART.format("lamp") + "--b--\r\n"),
+    ],
+)
+def test_two_values_for_one_parameter_are_refused(content_type: str, body: str) -> None:
+    assert status_of("/generate", content_type, body.encode()) == 422
+
+
+def test_a_query_counts_as_a_body_does() -> None:
+    asked = with_query("/generate", {}, b"prompt=a+red%20mug&seed=3&format=spz")
+    assert check_parameters("/generate", asked) == {"prompt": "a red mug", "seed": 3, "format": "spz"}
+    assert with_query("/generate", {"seed": 3}, b"seed=3") == {"seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "named"),
+    [
+        ("/generate", b"seed=4", "seed"),
+        ("/generate", b"prompt=a&prompt=b", "prompt"),
+        ("/generate", b"sed=3", "'sed'"),
+        ("/generate", b"video_res=64", "'video_res'"),
+        ("/generate_video", b"format=glb", "'format'"),
+        ("/generate", b"prompt=%ff", "UTF-8"),
+    ],
+)
+def test_a_query_is_never_ignored(path: str, query: bytes, named: str) -> None:
+    with pytest.raises(HttpError, match=named) as refused:
+        with_query(path, {"seed": "3"}, query)
+    assert refused.value.status == 422
 
 
 def test_json_numbers_and_texts_are_both_integers() -> None:
