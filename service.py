@@ -13,6 +13,9 @@ import bentoml
 from pydantic import Field
 from starlette.responses import Response
 
+from gateway.access_log import AccessLog
+from gateway.connections import install
+from gateway.cors import Cors
 from gateway.desk import Desk
 from gateway.middleware import ContractMiddleware
 from gateway.parameters import (
@@ -44,9 +47,11 @@ from runners.start_checks import refuse_bad_start
 # Here, because every process imports this file, the parent before it starts others.
 escape_records()
 raise_descriptor_limit()
+install()
 CONFIGURATION = load_configuration()
 refuse_bad_start(CONFIGURATION)
 OPTIONS = CONFIGURATION.services.gateway
+HTTP = CONFIGURATION.services.http
 PROBES = create_probes(CONFIGURATION)
 
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
@@ -148,7 +153,14 @@ class Miner:
         return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)  # type: ignore[return-value]
 
 
-# The first one is the outermost: what the contract refuses must name random weights too.
+# The first one is the outermost: what the contract refuses is logged, can be read by pages, and names random
+# weights too.
+if HTTP.access_log:
+    Miner.add_asgi_middleware(AccessLog)  # type: ignore[attr-defined]
+if HTTP.cors_origins:
+    Miner.add_asgi_middleware(Cors, origins=HTTP.cors_origins)  # type: ignore[attr-defined]
 if CONFIGURATION.random_weights:
     Miner.add_asgi_middleware(RandomWeightsHeader)  # type: ignore[attr-defined]
-Miner.add_asgi_middleware(ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes)  # type: ignore[attr-defined]
+Miner.add_asgi_middleware(  # type: ignore[attr-defined]
+    ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes, body_seconds=HTTP.body_seconds
+)

@@ -9,4 +9,9 @@ STAGE_SECONDS = Histogram(
     ["stage"],
     buckets=(0.01, 0.03, 0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0),
 )
+CLOSED_CONNECTIONS = Counter(
+    "fast_3d_miner_closed_connections",
+    "Connections cut because their client kept them waiting: idle, head, body, answer, or too many.",
+    ["reason"],
+)
 IN_WORK = Gauge("fast_3d_miner_in_work", "Requests in work.", multiprocess_mode="livesum")

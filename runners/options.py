@@ -61,6 +61,7 @@ def gateway_service(configuration: Configuration) -> dict[str, Any]:
     return {
         "workers": options.workers,
         "traffic": {"timeout": longest + TIMEOUT_MARGIN_SECONDS, "concurrency": options.concurrency},
+        "logging": {"access": {"enabled": False}},  # gateway.access_log has a line of its own
         "http": {"host": configuration.services.http.host, "port": configuration.services.http.port},
         "runner_connection": KEEP_CONNECTIONS,
         "runner_probe": NO_PROBE,

@@ -27,15 +27,23 @@ Seconds = Annotated[Number, Field(gt=0, le=3600)]
 Steps = Annotated[Whole, Field(ge=1, le=100)]
 Workers = Annotated[Whole, Field(ge=1, le=16)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
+Origin = Annotated[str, Field(strict=True, pattern=r"^(\*|null|https?://[^\s/?#@*A-Z]+)$")]
 Pixels = Annotated[Whole, Field(ge=64, le=2160)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class HttpOptions:
-    """Where the gateway listens."""
+    """Where the gateway listens, and how long it waits for its clients."""
 
     host: Text
     port: Annotated[Whole, Field(ge=1, le=65535)]
+    head_seconds: Seconds
+    body_seconds: Seconds
+    send_stall_seconds: Seconds
+    idle_seconds: Seconds
+    connections: Annotated[Whole, Field(ge=8, le=65535)]
+    cors_origins: tuple[Origin, ...]
+    access_log: bool
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

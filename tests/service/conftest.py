@@ -90,12 +90,17 @@ def running_server(
     target: str = FAKE_SERVICE,
     cwd: Path = ROOT,
     ready_seconds: float = READY_SECONDS,
+    log_file: Path | None = None,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real `bentoml serve` in processes of its own; gives its address and its main process.
 
     BentoML keeps metrics in its home, and clears them there at every start: servers side by side need two.
+    `log_file` takes what it logs, for tests that look into that.
     """
-    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as home:
+    with (
+        tempfile.TemporaryFile() if log_file is None else log_file.open("w+b") as log,
+        tempfile.TemporaryDirectory() as home,
+    ):
         process = subprocess.Popen(
             serve_command(target, port),
             cwd=cwd,
