@@ -1,6 +1,7 @@
 """The hub as the environment names it: HF_ENDPOINT, HF_TOKEN, the cache of HF_HOME, proxies."""
 
 import ipaddress
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from scripts.weights.errors import DownloadError
-from scripts.weights.proxies import ByProxy, is_loopback, read_proxies
+from scripts.weights.proxies import ByProxy, Proxies, is_loopback, read_proxies
 from scripts.weights.resolve import Hub
 
 PUBLIC = "https://huggingface.co"
 TIMEOUT_SECONDS = 30.0
+
+_guard = threading.Lock()
+_taken: list[Proxies] = []
 
 
 def configured_hub(environment: Mapping[str, str]) -> Hub:
@@ -81,7 +85,10 @@ def create_client(environment: Mapping[str, str]) -> httpx.Client:
             transport=by_proxy(httpx2.HTTPTransport),
         )
 
-    set_client_factory(describing)
+    with _guard:  # a new factory closes the client that another download of this process may be using
+        if _taken != [proxies]:
+            set_client_factory(describing)
+            _taken[:] = [proxies]
     return httpx.Client(
         follow_redirects=True, timeout=TIMEOUT_SECONDS, transport=by_proxy(httpx.HTTPTransport)
     )
