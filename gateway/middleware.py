@@ -19,6 +19,8 @@ from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
 from gateway.forms import JSON, check_encoding, parse_fields
 from gateway.parameters import INTEGERS_OF_PATH, check_parameters, with_query
+from gateway.progress import HEADER as PROGRESS_HEADER
+from gateway.progress import followed
 
 GLB_TYPE = "model/gltf-binary"
 HTTP_VERSIONS = ("1.0", "1.1")
@@ -91,7 +93,8 @@ class ContractMiddleware:
                 fields["format"] = "glb"
             parameters = check_parameters(path, fields)
             scope, replay = with_json_body(scope, parameters)
-            await while_client_waits(self.app(scope, replay, send), receive)
+            with followed(headers.get(PROGRESS_HEADER)):
+                await while_client_waits(self.app(scope, replay, send), receive)
         elif (scope["method"], path) == ("GET", "/metrics"):
             await self.metrics(scope, receive, send)
         else:

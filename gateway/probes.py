@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway import VERSION
 from gateway.build import build_of_this
+from gateway.progress import stages_of
 from runners.configuration import Configuration
 from runners.mesh import lack_of_mesh_decoder
 
@@ -38,6 +40,15 @@ def create_probes(configuration: Configuration) -> Starlette:
     async def version(_: Request) -> JSONResponse:
         return JSONResponse(describe(configuration) | app.state.report())
 
-    app = Starlette(routes=[Route("/health", health), Route("/version", version)])
+    async def progress(request: Request) -> JSONResponse:
+        """The stages that a named request in work has entered."""
+        stages = stages_of(request.path_params["name"])
+        if stages is None:
+            raise HTTPException(404)
+        return JSONResponse({"stages": stages})
+
+    app = Starlette(
+        routes=[Route("/health", health), Route("/version", version), Route("/progress/{name}", progress)]
+    )
     app.state.report = dict
     return app

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import aiohttp
 
 from gateway.metrics import STAGE_SECONDS
+from gateway.progress import enter
 from runners.messages import Failure, Job, Result, Status
 
 J = TypeVar("J", bound=Job)
@@ -42,7 +43,8 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Times the block."""
+        """Times the block, and tells who follows this request that it is entered."""
+        enter(name)
         started = time.perf_counter()
         try:
             yield
