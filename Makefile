@@ -11,10 +11,10 @@ URL ?= http://127.0.0.1:$(PORT)
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve generate test lint bench clean
+.PHONY: help demo serve generate test lint bench clean deploy-test licenses
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: PORT=$(PORT) OUT=$(OUT) PROMPT=\"$(PROMPT)\" SEED=$(SEED)"
 
 # The same object every time; `make demo SEED=-1` draws one.
@@ -41,6 +41,14 @@ lint: $(VENV)/.installed-dev ## style and types
 bench: $(VENV)/.installed ## measure a service started for it; the last line is JSON
 	$(BIN)/python -m benchmarks.end_to_end --port "$(PORT)" --serve
 
+deploy-test: $(VENV)/.installed-dev .venv-deploy/.installed ## run the tests of deploy/ with runpod, pm2 and the Kubernetes schemas
+	.ci/gltf_tools
+	$(BIN)/python -m pytest tests/deploy tests/licenses
+
+licenses: $(VENV)/.installed-dev .venv-deploy/.installed ## write licenses/ anew
+	$(BIN)/python -m scripts.licenses
+	$(BIN)/python -m scripts.sbom .venv-deploy/bin/cyclonedx-py
+
 clean: ## remove results and caches, keep the virtual environment
 	rm -rf "$(OUT)" build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -53,4 +61,9 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv-deploy/.installed: deploy/requirements-test.txt deploy/runpod/requirements.txt
+	test -x .venv-deploy/bin/python || $(PYTHON) -m venv .venv-deploy
+	.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check -r deploy/requirements-test.txt
 	@touch $@

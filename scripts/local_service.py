@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
@@ -22,11 +22,12 @@ POLL_SECONDS = 0.1
 @contextmanager
 def local_service(
     port: int,
-    log: Path,
+    log: Path | None,
     *,
     target: str = SERVICE,
     environment: Mapping[str, str] | None = None,
     ready_seconds: float = READY_SECONDS,
+    python: str = sys.executable,
 ) -> Iterator[str]:
     """Runs `bentoml serve` inside the block and gives its address once every runner is warm.
 
@@ -34,29 +35,31 @@ def local_service(
 
     Args:
         port: Where it listens on this machine.
-        log: File that takes its output.
+        log: File that takes its output; None leaves it where this process's own goes.
         target: What to serve, module:name.
         environment: In place of this process's own.
         ready_seconds: How long it may take.
+        python: The interpreter that has its packages.
 
     Raises:
         SystemExit: The port is taken, or the service does not get ready.
     """
     if is_taken(port):
         sys.exit(f"port {port} is in use; choose another one with PORT=")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)]
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    command = [python, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)]
     own = {**(os.environ if environment is None else environment)}
     own["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])])
     with (
         tempfile.TemporaryDirectory(prefix="bentoml-home-") as home,
-        log.open("wb") as output,
+        nullcontext() if log is None else log.open("wb") as output,
         subprocess.Popen(
             command,
             cwd=ROOT,
             env={"BENTOML_HOME": home, **own},
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if log is None else subprocess.STDOUT,
         ) as process,
     ):
         try:
@@ -72,7 +75,7 @@ def local_service(
 
 
 def wait_until_ready(
-    url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = READY_SECONDS
+    url: str, process: subprocess.Popen[bytes], log: Path | None, seconds: float = READY_SECONDS
 ) -> None:
     """Waits for /readyz.
 
@@ -82,14 +85,15 @@ def wait_until_ready(
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            sys.exit(f"the service did not start:\n{log.read_text(errors='replace')[-2000:]}")
+            told = log.read_text(errors="replace")[-2000:] if log is not None else "its log says why"
+            sys.exit(f"the service did not start:\n{told}")
         try:
             if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             pass
         time.sleep(POLL_SECONDS)
-    sys.exit(f"the service was not ready after {seconds:g} s; see {log}")
+    sys.exit(f"the service was not ready after {seconds:g} s; see {log or 'its log'}")
 
 
 def is_taken(port: int) -> bool:
