@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runners.batcher import keep_batchers_prompt
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import ServicesOptions
 
@@ -43,7 +44,8 @@ def shared_service(services: ServicesOptions) -> dict[str, Any]:
 
 
 def runner_batch(options: RunnerOptions) -> dict[str, Any]:
-    """Arguments of `@bentoml.api` for a batched method."""
+    """Arguments of `@bentoml.api` for a batched method; BentoML makes its batcher when the service starts."""
+    keep_batchers_prompt()
     return {
         "batchable": True,
         "max_batch_size": options.max_batch_size,
