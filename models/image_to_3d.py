@@ -35,6 +35,7 @@ from models.sampling import (
     voxel_noise,
 )
 from models.sparse import SparseTensor, VoxelGrid
+from models.stopping import between_steps
 from models.transfer import sent
 from models.weights.random_layout import shell
 from models.weights.random_tensors import random_weights_of
@@ -284,6 +285,7 @@ class ImageTo3D:
 
     def _condition(self, items: Sequence[_Item], clock: StageClock) -> None:
         if items:
+            between_steps()
             with clock("encode_image"):
                 tokens = self.encode_image([item.cropped for item in items])
             for item, cond in zip(items, tokens, strict=True):
@@ -319,6 +321,7 @@ class ImageTo3D:
 
             with clock("latents"):
                 latents = self.sample_latents(field, voxels, _generators(items))
+            between_steps()
             with clock("gaussians"):
                 splats = self.decode_gaussians(latents)
             for item, gaussians, own in zip(items, splats, separated(latents), strict=True):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
+from models.stopping import between_steps
 from rendering.cameras import Cameras, orbit
 from rendering.renderer import SplatRenderer
 
@@ -98,6 +99,7 @@ def turntable_frames(
         batches = iter(cameras.batches(views_at_once))
         following = pool.submit(drawn, next(batches))
         for batch in batches:
+            between_steps()
             pictures = following.result()
             following = pool.submit(drawn, batch)
             yield from pictures

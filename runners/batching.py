@@ -2,15 +2,20 @@
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
 from runners.handover import AbandonedError
+from runners.memory import free_memory
 from runners.messages import Failure, FailureKind, Job, Result
+from runners.shortages import is_out_of_memory, is_out_of_space
+from runners.wanted import GIVEN_UP, is_wanted, working_for
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
+Work = Callable[[Sequence[J]], Sequence[R | Exception]]
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +32,25 @@ def describe_failure(error: Exception) -> Failure:
     for error_type, kind in KINDS:
         if isinstance(error, error_type):
             return Failure(kind=kind, detail=str(error) or error_type.__name__)
+    if is_out_of_memory(error):
+        return Failure(kind="out_of_memory", detail="out of memory, also after its caches were freed")
+    if is_out_of_space(error):
+        return Failure(kind="no_space", detail="no space left for its files")
     return Failure(kind="internal", detail=f"unexpected {type(error).__name__}")
 
 
-def answer_batch(
-    jobs: Sequence[J], result_type: type[R], work: Callable[[Sequence[J]], Sequence[R | Exception]]
-) -> list[R]:
+def answer_batch(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]") -> list[R]:
     """One result per job, in order.
+
+    Jobs whose requests were given up are answered without work; when all of a batch are, its work ends at the
+    next step (see `runners.wanted`).
 
     Args:
         jobs: The batch, no-ops included.
         result_type: Of the results; built without arguments for a no-op.
         work: Turns real jobs into as many results; an item may be the exception that stopped it. If it raises
-            for a batch, each job is done again alone, so that one job cannot fail its mates.
+            for a batch, each job is done again alone, so that one job cannot fail its mates. What lacks
+            memory is done once more, alone, when caches were freed.
 
     Returns:
         The results; each also says how long the whole batch was in work (`timings["work"]`), so that the
@@ -58,20 +69,57 @@ def _with_work(results: Sequence[R], seconds: float) -> list[R]:
     return [result.model_copy(update={"timings": result.timings | {"work": seconds}}) for result in results]
 
 
-def _attempt(
-    jobs: Sequence[J], result_type: type[R], work: Callable[[Sequence[J]], Sequence[R | Exception]]
-) -> list[R]:
+def _attempt(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]", *, last: bool = False) -> list[R]:
+    """Results of the jobs that are wanted, and failures of the others."""
+    wanted = [is_wanted(job) for job in jobs]
+    made = iter(
+        _made([job for job, is_so in zip(jobs, wanted, strict=True) if is_so], result_type, work, last)
+    )
+    given_up = AbandonedError(GIVEN_UP)
+    return [next(made) if is_so else _as_result(given_up, result_type) for is_so in wanted]
+
+
+def _made(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]", last: bool) -> list[R]:
+    """Results of jobs; those worth it are done again alone, unless this is the `last` time."""
     if not jobs:
         return []
+    items, broken = _tried(jobs, work)
+    lacking = [isinstance(item, Exception) and is_out_of_memory(item) for item in items]
+    if any(lacking):
+        for item in items:
+            _let_go(item)
+        free_memory()
+    results: list[R] = []
+    for job, item, lacks in zip(jobs, items, lacking, strict=True):
+        if not last and (lacks or (broken and len(jobs) > 1)):
+            results += _attempt([job], result_type, work, last=lacks)
+        else:
+            results.append(_as_result(item, result_type))
+    return results
+
+
+def _tried(jobs: Sequence[J], work: "Work[J, R]") -> tuple[Sequence[R | Exception], bool]:
+    """What came of the jobs, and whether their batch broke off."""
     try:
-        made = work(jobs)
+        with working_for(jobs):
+            made = work(jobs)
         assert len(made) == len(jobs), f"{len(made)} results for {len(jobs)} jobs"
     except Exception as error:  # the boundary of the process: everything becomes a result
-        if len(jobs) > 1:
+        if is_out_of_memory(error):
+            logger.warning("a batch of %d lacks memory: %s", len(jobs), error)
+        elif len(jobs) > 1 and not isinstance(error, AbandonedError):
             logger.exception("a batch of %d failed; trying its items alone", len(jobs))
-            return [_attempt([job], result_type, work)[0] for job in jobs]
-        made = [error]
-    return [_as_result(item, result_type) for item in made]
+        return [error] * len(jobs), True
+    return made, False
+
+
+def _let_go(item: object) -> None:
+    """Frees what the frames that an error passed through still hold."""
+    error = item if isinstance(item, BaseException) else None
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _as_result(item: R | Exception, result_type: type[R]) -> R:

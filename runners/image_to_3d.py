@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bentoml
 
 from models.errors import MinerError
+from models.stopping import between_steps
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.handover import AbandonedError, fill, make_room
@@ -19,6 +19,7 @@ from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, graph_recorder, prepare_process
+from runners.wanted import GIVEN_UP, each_alone, is_wanted
 from runners.weights import stage_weights
 
 if TYPE_CHECKING:
@@ -89,15 +90,15 @@ class ImageTo3DRunner(ModelProcess):
 
     def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
         made = iter(self._make([job for job in jobs if not job.mesh]))
-        return [self._decode_mesh(job) if job.mesh else next(made) for job in jobs]
+        meshes = iter(each_alone([job for job in jobs if job.mesh], self._decode_mesh))
+        return [next(meshes) if job.mesh else next(made) for job in jobs]
 
-    def _decode_mesh(self, job: SplatJob) -> SplatResult | Exception:
+    def _decode_mesh(self, job: SplatJob) -> SplatResult:
         started = time.perf_counter()
         try:
             with self._turns.taken():
+                between_steps()
                 decode_mesh(self._model, job.latents, job.mesh, self._device)
-        except (MinerError, AbandonedError) as error:
-            return error
         finally:
             trim_heaps()
         return SplatResult(timings={"decode": time.perf_counter() - started})
@@ -106,9 +107,9 @@ class ImageTo3DRunner(ModelProcess):
         if not jobs:  # a batch of meshes need not wait for two turns
             return []
         with self._turns.taken() as turn:
-            wanted = [job for job in jobs if Path(job.ply).exists()]  # the others' requests were given up
+            wanted = [job for job in jobs if is_wanted(job)]  # the others were given up while these waited
             if not wanted:
-                return [AbandonedError() for _ in jobs]
+                return [AbandonedError(GIVEN_UP) for _ in jobs]
             clock, rooms = self._clock(self._device), list[Future[None]]()
             kept: dict[int, ObjectLatents] = {}
 
@@ -134,7 +135,7 @@ class ImageTo3DRunner(ModelProcess):
                     job.ply: self._finish(splats, kept.get(i), job, timings)
                     for i, (job, splats) in enumerate(zip(wanted, made, strict=True))
                 }
-        return [finished.get(job.ply, AbandonedError()) for job in jobs]
+        return [finished.get(job.ply, AbandonedError(GIVEN_UP)) for job in jobs]
 
     def _finish(
         self,
@@ -147,6 +148,8 @@ class ImageTo3DRunner(ModelProcess):
             return made
         started = time.perf_counter()
         try:
+            if not is_wanted(job):
+                return AbandonedError(GIVEN_UP)
             splats, placement = self._clean_up(made, frame=CONFIGURATION.frame)
             fill(job.ply, *self._ply_parts(splats))
             if job.latents and latents is not None:

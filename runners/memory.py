@@ -1,8 +1,10 @@
 """The card's memory as one process sees it, and what oneDNN and glibc keep of the host's."""
 
 import ctypes
+import gc
 import os
 import platform
+import sys
 
 from runners.messages import CardMemory
 
@@ -72,6 +74,15 @@ def drop_cache(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
+
+
+def free_memory() -> None:
+    """Gives back what this process only caches, on card and host; for after work that lacked memory."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        drop_cache("cuda")
+    trim_heaps()
 
 
 def card_memory(device: str) -> CardMemory | None:

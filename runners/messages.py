@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
 from validation.ranking import Rank, rank
 
 Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
-FailureKind = Literal["empty_matte", "empty_structure", "generation", "abandoned", "internal"]
+FailureKind = Literal[
+    "empty_matte",
+    "empty_structure",
+    "generation",
+    "abandoned",
+    "out_of_memory",
+    "no_space",
+    "stage_lost",
+    "internal",
+]
+CURED_BY_ANOTHER_SEED = ("empty_matte", "empty_structure", "generation")
 
 
 class Message(BaseModel):
@@ -26,7 +36,7 @@ class Failure(Message):
     """Why one item has no result.
 
     Attributes:
-        kind: The class of the failure; all but `internal` and `abandoned` are worth another seed.
+        kind: The class of the failure.
         detail: For people.
     """
 
@@ -36,13 +46,19 @@ class Failure(Message):
     @property
     def is_worth_retrying(self) -> bool:
         """Whether another seed may succeed."""
-        return self.kind not in ("abandoned", "internal")
+        return self.kind in CURED_BY_ANOTHER_SEED
 
 
 class Job(Message):
-    """One item of a batch."""
+    """One item of a batch.
+
+    Attributes:
+        noop: Only exercises the batcher.
+        reservation: A file that exists for as long as the request waits; empty if nobody can give it up.
+    """
 
     noop: bool = False
+    reservation: str = ""
 
 
 class Result(Message):

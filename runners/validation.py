@@ -84,8 +84,13 @@ class ValidationRunner(ModelProcess):
         """All views, a few at a time: together they would take a GiB of a card for half a million splats."""
         import torch
 
-        batches = self._cameras.batches(VIEWS_AT_ONCE)
-        return torch.cat([self._renderer.render(splats, batch) for batch in batches])
+        from models.stopping import between_steps
+
+        views = []
+        for batch in self._cameras.batches(VIEWS_AT_ONCE):
+            between_steps()
+            views.append(self._renderer.render(splats, batch))
+        return torch.cat(views)
 
     def _verdict(self, scores: "Scores", splats: "Gaussians") -> JudgeResult:
         geometry = self._measure(splats, count_pieces=self._count_pieces)

@@ -16,6 +16,7 @@ from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
 from runners.splats import read_splats
+from runners.wanted import each_alone
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
@@ -57,9 +58,9 @@ class VideoRunner(ModelProcess):
         """One video per job."""
         return answer_batch(jobs, VideoResult, self._generate)
 
-    def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult]:
+    def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult | Exception]:
         makers = {"mp4": self._film, "glb": self._finish_mesh, "spz": self._compress}
-        return [makers[job.product](job) for job in jobs]
+        return each_alone(jobs, lambda job: makers[job.product](job))
 
     def _finish_mesh(self, job: VideoJob) -> VideoResult:
         glb, report = finish_mesh(

@@ -25,6 +25,7 @@ from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
 from export.meshes.unwrapping import unwrap
+from models.stopping import between_steps
 
 EXTENT = 1.0  # metres, of the longest side
 
@@ -181,6 +182,7 @@ def _placed(vertices: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "ver
 
 @contextmanager
 def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    between_steps()
     started = time.perf_counter()
     yield
     timings[step] = time.perf_counter() - started

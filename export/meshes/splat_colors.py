@@ -23,6 +23,7 @@ from export.meshes.gathering import gather
 from export.meshes.surface import Surface
 from models.gaussians.gaussians import Gaussians
 from models.gaussians.placement import Placement
+from models.stopping import between_steps
 from rendering.cameras import Cameras, orbit
 from rendering.mesh_rasterizer import camera_arrays, see_mesh
 from rendering.renderer import SplatRenderer, quantize
@@ -84,6 +85,7 @@ class SplatPictures:
         """Colour times coverage, and coverage, in 8 bits: a quarter of what would leave a card otherwise."""
         parts = []
         for batch in cameras.batches(VIEWS_AT_ONCE):
+            between_steps()
             views = self.renderer.render_float(self.splats, batch, BLACK)
             parts.append(quantize(torch.cat([views.rgb, views.alpha[..., None]], dim=-1)).cpu())
         return torch.cat(parts).numpy()

@@ -37,6 +37,7 @@ from models.image.flux_parts import (
 )
 from models.image.klein import load_klein
 from models.quantization import Scheme, scheme_named
+from models.stopping import between_steps
 from models.weights.guard import weights_in
 
 INDEX = "model_index.json"
@@ -164,9 +165,16 @@ class TextToImage:
             guidance_scale=guidance,
             max_sequence_length=max_sequence_length,
             output_type="pt",
+            callback_on_step_end=_after_step,
         ).images
         pixels = images.permute(0, 2, 3, 1).float() * 255
         return list(pixels.round().to(torch.uint8).cpu().numpy())
+
+
+def _after_step(pipeline: object, step: int, time: object, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the pipeline calls after each step; it changes nothing."""
+    between_steps()
+    return {}
 
 
 def _load_flux1(

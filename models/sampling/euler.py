@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.sampling.fields import VelocityField
 from models.sampling.schedule import SamplerSettings, Step, schedule
+from models.stopping import between_steps
 
 SIGMA_MIN = 1e-5
 
@@ -49,6 +50,7 @@ def trajectory(
     """All steps from noise, of unit deviation, to data."""
     x = settings.noise_scale * noise
     for step in schedule(settings):
+        between_steps()
         velocity = _velocity(field, x, step, multi_image)
         after = x - (step.time - step.next_time) * velocity
         yield SampleStep(step=step, before=x, velocity=velocity, after=after)

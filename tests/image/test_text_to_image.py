@@ -10,6 +10,7 @@ import torch
 
 from models.errors import WeightsError
 from models.image.text_to_image import TextToImage
+from models.stopping import steps_checked
 from training.flow import sample
 from training.flux_family import SMOKE, FluxFamily, pack, save_family, save_tokenizers, unpack
 from training.text.tokenizers import clip_token_ids, t5_token_ids
@@ -46,6 +47,19 @@ def test_images_are_square_uint8_rgb_one_for_each_prompt(model: TextToImage) -> 
 def test_the_same_prompt_and_seed_give_the_same_image(model: TextToImage) -> None:
     first, again = (draw(model, ["pink bicycle"], [7])[0] for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+def test_drawing_stops_after_the_step_at_which_its_caller_wants_to(model: TextToImage) -> None:
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError), steps_checked(check):
+        model.generate(["mug"], [1], steps=9, resolution=SIDE, max_sequence_length=LENGTH)
+    assert len(asked) == 2
 
 
 def test_another_seed_gives_another_image(model: TextToImage) -> None:

@@ -31,6 +31,7 @@ from models.gaussians.gaussians import Gaussians
 from models.latents.object_latents import ObjectLatents
 from models.mesh.mesh import Mesh
 from models.sparse import SparseTensor
+from models.stopping import between_steps
 
 NUM_SPLATS = 7000
 SIDE = 64
@@ -131,7 +132,9 @@ class ImageTo3D:
             raise RuntimeError("secret detail")
         if "dead" in prompt:
             os._exit(1)
-        time.sleep(0.4 * prompt.count("slow"))
+        for _ in range(prompt.count("slow")):
+            between_steps()
+            time.sleep(0.4)
         return ball(color_of(prompt), seed)
 
 
