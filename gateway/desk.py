@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,21 @@ from starlette.responses import Response
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
-from gateway.stages import Stopwatch
+from gateway.stages import StageFailedError, Stopwatch
 from runners.configuration.schema import GatewayOptions
 from runners.handover import Handover
+from runners.messages import FailureKind
+from runners.shortages import is_out_of_space
 
 Product = Callable[[Path, Stopwatch], Awaitable[Response]]
+
+# Failures of a stage that say nothing of the request: another time it may well succeed.
+PASSING: Mapping[FailureKind, str] = {
+    "out_of_memory": "out_of_memory",
+    "no_space": "no_space",
+    "stage_lost": "stage_lost",
+    "abandoned": "handover_lost",  # the request still waits, so its files went some other way
+}
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +62,7 @@ class Desk:
             deadline_seconds: From now until the response.
             keep_latents: Whether the product needs the latents beside the PLY.
         """
-        watch = Stopwatch()
+        watch = Stopwatch(deadline_seconds)
         try:
             with self._admitted():
                 async with asyncio.timeout(deadline_seconds) as deadline:
@@ -104,8 +114,10 @@ class Desk:
     def _admitted(self) -> Iterator[None]:
         if not self._is_ready():
             raise self._busy("not every model process is ready", code="not_ready")
-        if self._in_work >= self._options.concurrency:
-            raise self._busy(f"{self._in_work} requests are in work", code="overloaded")
+        left_behind = self._pipeline.left_behind  # their places are not free before the runners drop them
+        if self._in_work + left_behind >= self._options.concurrency:
+            given_up = f", {left_behind} that were given up are being dropped" if left_behind else ""
+            raise self._busy(f"{self._in_work} requests are in work{given_up}", code="overloaded")
         self._in_work += 1
         try:
             with IN_WORK.track_inprogress():
@@ -121,6 +133,12 @@ class Desk:
     def _explain(self, error: Exception) -> HttpError:
         if isinstance(error, BentoMLException) and error.error_code == 503:
             return self._busy("a model process is overloaded", code="overloaded")
+        if isinstance(error, StageFailedError) and error.failure.kind in PASSING:
+            logger.warning("a request failed for now: %s", error)
+            return self._busy(f"{error.stage}: {error.failure.detail}", code=PASSING[error.failure.kind])
+        if is_out_of_space(error):
+            logger.warning("a request failed for now: %s", error)
+            return self._busy("no space left for its files", code="no_space")
         logger.error("a request failed", exc_info=error)
         return HttpError(500)
 

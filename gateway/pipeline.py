@@ -104,6 +104,13 @@ class Pipeline:
         self._meshes = meshes
         self._max_retries = max_retries
 
+    @property
+    def left_behind(self) -> int:
+        """How many given up requests are still at a runner, which will drop them."""
+        stages = self.stages
+        every = (stages.text_to_image, stages.matting, stages.image_to_3d, stages.validation, stages.video)
+        return sum(stage.left_behind for stage in every)
+
     async def make_ply(
         self,
         prompt: str,
@@ -163,22 +170,24 @@ class Pipeline:
 
     async def make_video(self, ply: Path, size: int, watch: Stopwatch) -> bytes:
         """Films the object in `ply`."""
-        video = await self.stages.video.run(VideoJob(ply=str(ply), size=size), watch)
+        video = await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), size=size), watch)
         return video.mp4
 
     async def make_glb(self, ply: Path, watch: Stopwatch) -> VideoResult:
         """The mesh of the object in `ply`, whose latents were kept, and what is to be said of its surface."""
         mesh = await self._decode_mesh(ply, watch)
-        return await self._mesh.run(VideoJob(product="glb", ply=str(ply), mesh=mesh), watch)
+        job = VideoJob(reservation=str(ply), product="glb", ply=str(ply), mesh=mesh)
+        return await self._mesh.run(job, watch)
 
     async def _decode_mesh(self, ply: Path, watch: Stopwatch) -> str:
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
-        await self._mesh_decoder.run(SplatJob(latents=latents, mesh=mesh), watch)
+        await self._mesh_decoder.run(SplatJob(reservation=str(ply), latents=latents, mesh=mesh), watch)
         return mesh
 
     async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
         """Compresses the object in `ply`."""
-        return (await self._spz.run(VideoJob(product="spz", ply=str(ply)), watch)).file
+        job = VideoJob(reservation=str(ply), product="spz", ply=str(ply))
+        return (await self._spz.run(job, watch)).file
 
     async def rehearse(self, prompt: str, ply: Path) -> None:
         """One small run through every stage, so that the first request finds everything warm.
@@ -186,11 +195,11 @@ class Pipeline:
         Raises:
             StageFailedError: The service cannot work.
         """
-        watch = Stopwatch()
+        watch = Stopwatch(0.0)  # which waits for no process that is gone
         order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=self._meshes)
         outcome = await self._attempt(order, 0)
         if outcome.rejection is None:
-            await self.stages.video.run(VideoJob(ply=str(ply), max_frames=2), watch)
+            await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), max_frames=2), watch)
             if self._meshes:
                 await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
@@ -199,12 +208,14 @@ class Pipeline:
         """What became of one seed."""
         stages, ply, watch = self.stages, str(order.ply), order.watch
         try:
-            image = await stages.text_to_image.run(ImageJob(prompt=order.prompt, seed=seed), watch)
-            matte = await stages.matting.run(MatteJob(image=image.image), watch)
+            image_job = ImageJob(reservation=ply, prompt=order.prompt, seed=seed)
+            image = await stages.text_to_image.run(image_job, watch)
+            matte = await stages.matting.run(MatteJob(reservation=ply, image=image.image), watch)
             latents = str(order.ply.with_suffix(".latents")) if order.keep_latents else ""
-            splat_job = SplatJob(image=matte.image, seed=seed, ply=ply, latents=latents)
+            splat_job = SplatJob(reservation=ply, image=matte.image, seed=seed, ply=ply, latents=latents)
             await stages.image_to_3d.run(splat_job, watch)
-            verdict = await stages.validation.run(JudgeJob(prompt=order.prompt, ply=ply), watch)
+            judge_job = JudgeJob(reservation=ply, prompt=order.prompt, ply=ply)
+            verdict = await stages.validation.run(judge_job, watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
                 return Outcome(seed=seed, rejection=f"{error.failure.kind}: {error.failure.detail}")

@@ -90,6 +90,7 @@ class Readiness:
         await asyncio.gather(*map(warm_batcher, fresh))
         for stage, process in fresh.items():
             self._processes[stage.name].add(process)
+            stage.presence.found(process)
         if not all(self._processes.values()):
             self.is_ready = False
         elif fresh:

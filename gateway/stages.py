@@ -2,14 +2,19 @@
 
 import asyncio
 import copy
+import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import aiohttp
 
 from gateway.metrics import STAGE_SECONDS
+from gateway.places import Places
+from gateway.presence import Presence
 from gateway.progress import enter
 from runners.messages import Failure, Job, Result, Status
 
@@ -17,6 +22,15 @@ J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
 
 STALE_CONNECTION_SECONDS = 0.01
+LOOK_SECONDS = 0.2  # between two looks whether the process that has a call is still there
+TRIES = 2  # of a job whose process dies at work
+BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError, ConnectionError)
+
+logger = logging.getLogger(__name__)
+
+
+class NoProcessError(Exception):
+    """The process that had a call is gone."""
 
 
 class StageFailedError(Exception):
@@ -34,10 +48,11 @@ class StageFailedError(Exception):
 
 
 class Stopwatch:
-    """Collects the time of stages; a stage that runs again adds up."""
+    """Collects the time of stages, a stage that runs again adds up, and knows how much is left."""
 
-    def __init__(self) -> None:
-        """Starts the total."""
+    def __init__(self, seconds: float = math.inf) -> None:
+        """Starts the total; `seconds` from now the result is wanted."""
+        self._limit = seconds
         self._started = time.perf_counter()
         self._seconds: dict[str, float] = {}
 
@@ -54,6 +69,11 @@ class Stopwatch:
     def add(self, name: str, seconds: float) -> None:
         """Adds a time measured elsewhere."""
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left."""
+        return self._limit - (time.perf_counter() - self._started)
 
     def header(self) -> str:
         """As the value of `Server-Timing`, in ms."""
@@ -73,18 +93,23 @@ class Stage(Generic[J, R]):
         Args:
             name: In `Server-Timing` and messages.
             runner: What `bentoml.depends` gives.
-            concurrency: Jobs in flight at most; more would only make its batcher hold lone requests back.
+            concurrency: Jobs in flight at most.
             methods: The runner's batched methods for this stage; a job takes the least busy one.
         """
         self.name = name
+        self.presence = Presence()
         self._runner = runner
-        self._jobs = dict.fromkeys(methods, 0)  # in flight, by method
-        self._slots = asyncio.Semaphore(concurrency)
+        self._places = Places(concurrency, methods)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The runner's batched methods for this stage."""
-        return tuple(self._jobs)
+        return self._places.methods
+
+    @property
+    def left_behind(self) -> int:
+        """How many jobs are in flight whose requests were given up."""
+        return self._places.left_behind
 
     def called(self, name: str) -> "Stage[J, R]":
         """The same runner and places under another name, for another kind of job."""
@@ -96,26 +121,69 @@ class Stage(Generic[J, R]):
         """The job's result.
 
         Raises:
-            StageFailedError: The runner reported a failure for this job.
+            StageFailedError: The runner reported a failure for this job, or its process is gone.
         """
         with watch.measure(self.name), STAGE_SECONDS.labels(self.name).time():
-            async with self._slots:
-                with self._method() as method:
-                    result = await self.call(job, method)
+            result = await self._answer(job, watch)
         for step, seconds in result.timings.items():
             watch.add(f"{self.name}.{step}", seconds)
         if result.failure is not None:
             raise StageFailedError(self.name, result.failure)
         return result
 
-    @contextmanager
-    def _method(self) -> Iterator[str]:
-        method = min(self._jobs, key=self._jobs.__getitem__)
-        self._jobs[method] += 1
+    async def _answer(self, job: J, watch: Stopwatch) -> R:
+        """The runner's answer; a job whose process died at work is tried once more."""
+        tries = 0
+        while True:
+            await self._wait_for_process(watch)
+            try:
+                return await self._places.take(partial(self._watched, job))
+            except NoProcessError:
+                logger.warning("%s: the process is gone, a job waits for the next one", self.name)
+            except BROKEN as error:
+                tries += 1
+                logger.warning("%s: the process broke off at work: %r", self.name, error)
+                if tries == TRIES:
+                    raise self._lost("its process died at work, twice") from error
+                await asyncio.sleep(LOOK_SECONDS)  # a process that just died may still look alive
+
+    async def _wait_for_process(self, watch: Stopwatch) -> None:
+        """Until the stage has one.
+
+        Raises:
+            StageFailedError: There is none, and none will come in time.
+        """
+        if not self.presence.is_gone:
+            return
+        if not self.presence.may_return_within(watch.remaining):
+            raise self._lost("its process is gone and will not be back in time")
         try:
-            yield method
+            await asyncio.wait_for(self.presence.wait(), watch.remaining)
+        except TimeoutError as error:
+            raise self._lost("its process is gone and did not come back in time") from error
+
+    def _lost(self, reason: str) -> StageFailedError:
+        return StageFailedError(self.name, Failure(kind="stage_lost", detail=reason))
+
+    async def _watched(self, job: J, method: str) -> R:
+        """The answer of a method, waited for as long as the stage has a process.
+
+        Without one a call would lie in the listening socket, which outlives the process, until the next one
+        has loaded its models.
+
+        Raises:
+            NoProcessError: There is none.
+        """
+        if self.presence.is_gone:
+            raise NoProcessError(self.name)
+        call = asyncio.ensure_future(self.call(job, method))
+        try:
+            while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
+                if self.presence.is_gone:
+                    raise NoProcessError(self.name)
+            return call.result()
         finally:
-            self._jobs[method] -= 1
+            call.cancel()
 
     async def call(self, job: J, method: str) -> R:
         """The answer of one of the runner's methods, failure or not."""

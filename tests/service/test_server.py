@@ -1,6 +1,7 @@
 """A real server with stand-in models: processes, concurrency, crashes and leaving."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -100,6 +101,32 @@ async def test_a_client_that_leaves_frees_its_place(server: str) -> None:
     )  # two of eight were at work already: 4 s; all of them would take 16 s
 
 
+async def lone_seconds(session: aiohttp.ClientSession, url: str) -> float:
+    started = time.monotonic()
+    status, _ = await post_as_the_miner_does(session, url, "lone")
+    assert status == 200
+    return time.monotonic() - started
+
+
+async def test_a_storm_of_clients_that_leave_costs_those_after_it_nothing(server: str) -> None:
+    """Computed to its end the abandoned work would take 4 minutes, and hold lone requests for long after."""
+    impatient = aiohttp.ClientTimeout(total=0.15)
+    statuses: list[int] = []
+
+    async def leave(session: aiohttp.ClientSession, number: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            status, _ = await post_as_the_miner_does(session, server, f"{number} " + "slow " * 10)
+            statuses.append(status)
+
+    async with aiohttp.ClientSession() as session, aiohttp.ClientSession(timeout=impatient) as hasty:
+        before = max([await lone_seconds(session, server) for _ in range(3)])
+        for first in range(0, 64, 4):
+            await asyncio.gather(*(leave(hasty, first + number) for number in range(4)))
+        after = [await lone_seconds(session, server) for _ in range(4)]
+    assert set(statuses) <= {503}
+    assert max(after) < before + 2.0, (before, after)  # the first may wait for one step of 0.4 s
+
+
 def test_metrics_come_from_every_process(server: str) -> None:
     text = httpx.get(f"{server}/metrics").text
     assert 'service_name="fast_3d_miner"' in text
@@ -115,7 +142,9 @@ def test_an_oversized_body_is_answered_not_cut_off(server: str) -> None:
 
 def test_a_crashed_runner_fails_its_request_only_and_comes_back(server: str) -> None:
     with httpx.Client(base_url=server, timeout=60) as client:
-        assert client.post("/generate", data={"prompt": "dead"}).status_code == 500
+        lost = client.post("/generate", data={"prompt": "dead"})
+        assert (lost.status_code, lost.json()["error"]) == (503, "stage_lost")
+        assert "retry-after" in lost.headers
         deadline = time.monotonic() + 10
         while client.get("/readyz").status_code == 200:
             assert time.monotonic() < deadline, "the loss was not noticed"

@@ -1,0 +1,54 @@
+"""A runner's places, and who keeps them: also a call that its request gave up, until it is answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Places:
+    """Bounds the calls in flight and spreads them over a runner's methods.
+
+    A cancelled request does not take its call back: the job may be in the runner's queue or in work. The
+    runner drops it soon, because its reservation is gone; only then somebody else can use its place. If it
+    were free at once, jobs would pile up in a queue that nobody sees.
+    """
+
+    def __init__(self, concurrency: int, methods: Sequence[str]) -> None:
+        """Takes how many calls may be in flight, and the methods that take them."""
+        self._slots = asyncio.Semaphore(concurrency)
+        self._calls = dict.fromkeys(methods, 0)  # in flight, by method
+        self._left_behind: set[asyncio.Future[Any]] = set()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The runner's batched methods."""
+        return tuple(self._calls)
+
+    @property
+    def left_behind(self) -> int:
+        """How many calls are in flight whose requests were given up."""
+        return len(self._left_behind)
+
+    async def take(self, call: Callable[[str], Awaitable[T]]) -> T:
+        """What `call` gives for the least busy method, once there is a place."""
+        await self._slots.acquire()
+        method = min(self._calls, key=self._calls.__getitem__)
+        self._calls[method] += 1
+        running = asyncio.ensure_future(call(method))
+        running.add_done_callback(partial(self._free, method))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            if not running.done():
+                self._left_behind.add(running)
+            raise
+
+    def _free(self, method: str, call: "asyncio.Future[Any]") -> None:
+        self._calls[method] -= 1
+        self._slots.release()
+        self._left_behind.discard(call)
+        if not call.cancelled():
+            call.exception()  # read, for nobody may have waited for it
