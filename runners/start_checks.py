@@ -9,7 +9,9 @@ import bentoml
 from bentoml.exceptions import BentoMLConfigException
 
 from runners.configuration import Configuration
+from runners.configuration.driver import lack_of_driver
 from runners.configuration.soundness import damage_in
+from runners.listening import lack_of_port
 from runners.weights import FOLDERS
 
 MAX_SOCKET_PATH = 102  # BentoML's own bound, below the 104 bytes of macOS and 108 of Linux
@@ -26,7 +28,12 @@ def refuse_bad_start(configuration: Configuration) -> None:
     if bentoml.server_context.worker_index is not None:
         return
     folder = tempfile.gettempdir()
-    reason = lack_of_socket_room(folder) or _damage(configuration)
+    reason = (
+        lack_of_port(configuration.services.http)
+        or lack_of_socket_room(folder)
+        or (lack_of_driver() if configuration.device == "cuda" else None)
+        or _damage(configuration)
+    )
     if reason is not None:
         raise BentoMLConfigException(reason)
 

@@ -1,10 +1,12 @@
 """Which model family runs, where its weights lie, and on which device."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from runners.configuration import lock
+from runners.configuration.driver import torch_cuda
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.schema import RANDOM, Profile
 
@@ -68,7 +70,8 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     if device == "cpu":
         card_bytes = 0
     if device == "cuda" and not card_bytes:
-        raise ConfigurationError("device: cuda was asked for, but the driver shows no card")
+        reason = "the driver shows no card" if torch_cuda() is not None else "torch was built without CUDA"
+        raise ConfigurationError(f"device: cuda was asked for, but {reason}")
     families = [family for family in FAMILIES if profile in ("auto", family.name)]
     if not families:
         names = ", ".join(family.name for family in FAMILIES)
@@ -78,7 +81,10 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
     refusals: list[str] = []
     for family in families:
         folder = base / (family.folder if weights == "auto" else weights)
-        refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
+        try:
+            refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
+        except PermissionError as error:
+            refusal = f"uid {os.getuid()} may not read {error.filename}"
         refusal = refusal or _lack_of_card(family, card_bytes, advise=profile != "auto")
         if refusal is None:
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
@@ -90,9 +96,11 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
 
 
 def largest_card_bytes() -> int:
-    """Memory of the largest card the driver shows, 0 where there is none."""
+    """Memory of the largest card the driver shows, 0 where there is none, or none that torch can use."""
     import pynvml
 
+    if torch_cuda() is None:
+        return 0
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
