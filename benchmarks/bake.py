@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +25,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.results import tell_set_aside
+from command_line.arguments import at_least_one, device_name, out_folder
+from command_line.running import run_program
 from export.meshes.finishing import FinishSettings, MeshReport, finish_in_place
 from export.meshes.splat_colors import SplatPictures, picture_size
 from export.meshes.surface import FinishedMesh, Surface, surface_of
@@ -223,6 +225,7 @@ def main() -> int:
     report = json.dumps({"environment": environment(options, threads), "mean": means, "objects": found})
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
+        tell_set_aside(options.out / "bake.json", options.out / "bake.png")
         (options.out / "bake.json").write_text(report)
         if strips:
             sheet(strips).quantize(128).save(options.out / "bake.png", optimize=True)
@@ -247,15 +250,15 @@ def environment(options: argparse.Namespace, threads: int) -> dict[str, Any]:
 def parse_arguments() -> argparse.Namespace:
     """Reads `sys.argv`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--prompts", default=PROMPTS, help="separated by commas")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--faces", type=int, default=20_000)
-    parser.add_argument("--texture", type=int, default=1024)
-    parser.add_argument("--size", type=int, default=512, help="side of the compared pictures")
-    parser.add_argument("--out", type=Path, help="folder for bake.json and bake.png")
+    parser.add_argument("--runs", type=at_least_one, default=3)
+    parser.add_argument("--faces", type=at_least_one, default=20_000)
+    parser.add_argument("--texture", type=at_least_one, default=1024)
+    parser.add_argument("--size", type=at_least_one, default=512, help="side of the compared pictures")
+    parser.add_argument("--out", type=out_folder, help="folder for bake.json and bake.png")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -24,6 +23,7 @@ from benchmarks.floors import NO_WORK, Work
 from benchmarks.lab import FAMILIES, Lab
 from benchmarks.measure import Call, measure, profile
 from benchmarks.results import Results, command_line, failure, read_report
+from command_line.arguments import at_least_one, device_name, out_folder, positive, user_path
 from models.weights.random_layout import SHELL_VOXELS
 
 __all__ = [
@@ -100,8 +100,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--out", type=Path, help="folder for stages.json")
-    add("--compare", type=Path, help="JSON of an earlier run")
+    add("--out", type=out_folder, help="folder for stages.json")
+    add("--compare", type=user_path, help="JSON of an earlier run")
     add("--no-profile", action="store_true")
     add("--only", default="", help="cases whose names contain this")
     add(
@@ -111,9 +111,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="cases whose names contain none of these, such as graph,cudnn",
     )
     add("--family", choices=sorted(FAMILIES), default="published")
-    add("--voxels", type=int, default=SHELL_VOXELS)
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    add("--seconds", type=float, default=1e9, help="start no case after so many seconds")
+    add("--voxels", type=at_least_one, default=SHELL_VOXELS)
+    add("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--seconds", type=positive, default=1e9, help="start no case after so many seconds")
     add("--skip", type=_words, default=[], help="stages to leave out")
     return parser.parse_args(arguments)
 

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +25,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.prompts import prompt_of
-from benchmarks.results import Results
+from benchmarks.results import Results, tell_set_aside
 from benchmarks.summaries import percentile
+from command_line.arguments import at_least_one, out_folder, whole
+from command_line.running import run_program
 from export.ply import read_ply, write_ply
 from models.clock import StageClock
 from models.errors import MinerError
@@ -152,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     results.put("stages", stage_times(pipeline, options.runs))
     results.put("operators", operators(lambda: pipeline.run(prompt_of(0), 0)))
     if options.out:
+        tell_set_aside(options.out / f"{NAME}.md")
         (options.out / f"{NAME}.md").write_text(as_markdown(results.content), encoding="utf-8")
     print(json.dumps(results.content))
     return 0
@@ -268,12 +270,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--threads", type=int, default=usable_cores())
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--warm-ups", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="folder for embedded_cpu.md and .json")
+    parser.add_argument("--threads", type=at_least_one, default=usable_cores())
+    parser.add_argument("--runs", type=at_least_one, default=7)
+    parser.add_argument("--warm-ups", type=whole(0), default=2)
+    parser.add_argument("--out", type=out_folder, help="folder for embedded_cpu.md and .json")
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -16,7 +16,6 @@ import asyncio
 import json
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -28,6 +27,8 @@ from benchmarks.client import Client, connected
 from benchmarks.phases import Limits
 from benchmarks.results import Results, command_line, comparison, read_report
 from benchmarks.served import Served, empty_caches, parse_settings, started
+from command_line.arguments import at_least_one, out_folder, port_number, positive, user_path, whole
+from command_line.running import run_program
 
 SHELL_VOXELS = 16_040
 LONE_AFTER_SECOND_START = 5
@@ -124,26 +125,28 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--port", type=int, default=8093)
+    add("--port", type=port_number, default=8093)
     add("--serve", action="store_true", help="start the service for this, and stop it")
     add("--random", action="store_true", help="random weights of the published shapes; every result passes")
-    add("--voxels", type=int, default=SHELL_VOXELS, help="with --random: of every object")
+    add("--voxels", type=at_least_one, default=SHELL_VOXELS, help="with --random: of every object")
     add("--profile", help="embedded, 24gb or 80gb; by default the configuration's")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as image_to_3d.fast_paths=true")
     add("--no-encoder", action="store_true", help="render videos without encoding them")
     add("--empty-caches", action="store_true", help="start with an empty folder for compile caches")
     add("--second-start", action="store_true", help="then start again with those caches")
-    add("--lone", type=int, default=30)
-    add("--burst", type=int, default=8, help="requests at once; 0 for none")
-    add("--bursts", type=int, default=1, help="how often")
-    add("--videos", type=int, default=1)
-    add("--video-res", type=int, help="side in pixels; by default the configuration's")
+    add("--lone", type=at_least_one, default=30)
+    add("--burst", type=whole(0), default=8, help="requests at once; 0 for none")
+    add("--bursts", type=at_least_one, default=1, help="how often")
+    add("--videos", type=whole(0), default=1)
+    add("--video-res", type=at_least_one, help="side in pixels; by default the configuration's")
     add("--in-flight", type=numbers(int), default=[], help="closed loops, such as 1,2,4,8,16")
     add("--rate", type=numbers(float), default=[], help="open loops, objects a second, such as 0.5,1.0")
-    add("--requests", type=int, default=40, help="most of one level or rate")
-    add("--seconds", type=float, default=120.0, help="longest that a level or rate, or the lone ones, send")
-    add("--out", type=Path, help="folder for end_to_end.json and the service's log")
-    add("--compare", type=Path, help="an earlier run's JSON")
+    add("--requests", type=at_least_one, default=40, help="most of one level or rate")
+    add(
+        "--seconds", type=positive, default=120.0, help="longest that a level or rate, or the lone ones, send"
+    )
+    add("--out", type=out_folder, help="folder for end_to_end.json and the service's log")
+    add("--compare", type=user_path, help="an earlier run's JSON")
     options = parser.parse_args(argv)
     try:
         options.served = served_by(options)
@@ -172,4 +175,4 @@ def numbers(kind: type[int] | type[float]) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -12,7 +12,6 @@ sampled. Prints a table of who holds what, and one line of JSON last; with --out
 import argparse
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +23,10 @@ from typing import Any
 import httpx
 import pynvml
 
+from benchmarks.results import tell_set_aside
 from benchmarks.served import Served, started
+from command_line.arguments import at_least_one, out_folder, port_number
+from command_line.running import run_program
 from runners.configuration.profiles import GIB
 
 TARGET_GIB = {"24gb": 22.5, "80gb": 48.0}
@@ -101,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     line = json.dumps(result)
     if arguments.out is not None:
         name = f"memory_{arguments.profile}_{arguments.voxels}" + ("_small" if arguments.small_model else "")
+        tell_set_aside(arguments.out / f"{name}.md", arguments.out / f"{name}.json")
         (arguments.out / f"{name}.md").write_text(table + "\n", encoding="utf-8")
         (arguments.out / f"{name}.json").write_text(line + "\n", encoding="utf-8")
     print(table)
@@ -235,14 +238,14 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--profile", choices=sorted(TARGET_GIB), required=True)
-    parser.add_argument("--voxels", type=int, default=16_040)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--port", type=int, default=8194)
+    parser.add_argument("--voxels", type=at_least_one, default=16_040)
+    parser.add_argument("--rounds", type=at_least_one, default=2)
+    parser.add_argument("--port", type=port_number, default=8194)
     parser.add_argument("--small-model", action="store_true")
     parser.add_argument("--no-encoder", dest="encoder", action="store_false")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=out_folder)
     return Arguments(**vars(parser.parse_args(argv)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

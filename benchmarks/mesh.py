@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import measure, synchronize
-from benchmarks.results import failure
+from benchmarks.results import failure, tell_set_aside
+from command_line.arguments import at_least_one, device_name, out_folder
+from command_line.running import run_program
 from export.glb import write_glb
 from export.meshes.finishing import FinishSettings, finish
 from export.meshes.splat_colors import SplatPictures, picture_size
@@ -134,12 +135,12 @@ class TimedRenderer:
 def main() -> int:
     """Prints a row a case; returns the number of failures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--voxels", type=int, default=SHELL_VOXELS)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--faces", type=int, default=20_000)
-    parser.add_argument("--texture", type=int, default=1024)
-    parser.add_argument("--out", type=Path, help="folder for mesh.json")
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--voxels", type=at_least_one, default=SHELL_VOXELS)
+    parser.add_argument("--runs", type=at_least_one, default=10)
+    parser.add_argument("--faces", type=at_least_one, default=20_000)
+    parser.add_argument("--texture", type=at_least_one, default=1024)
+    parser.add_argument("--out", type=out_folder, help="folder for mesh.json")
     options = parser.parse_args()
     lab = MeshLab(options.device, options.voxels)
     threads = min(os.cpu_count() or 1, 4 if lab.device.type == "cuda" else 8)  # as the service has them
@@ -183,6 +184,7 @@ def main() -> int:
         print_targets(rows)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
+        tell_set_aside(options.out / "mesh.json")
         (options.out / "mesh.json").write_text(report)
     print(report)
     return sum("failed" in row for row in rows.values())
@@ -250,4 +252,4 @@ def _held(lab: MeshLab) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -7,8 +7,7 @@ and every stage beside its floor. Needs matplotlib (requirements-dev.txt).
 """
 
 import argparse
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from benchmarks.results import read_report
+from command_line.arguments import out_folder, user_path
+from command_line.running import run_program
 
 INK, MUTED, GRID = "#1d2433", "#687083", "#e4e7ee"
 COLORS = ("#2563eb", "#e8590c", "#0f9d76", "#9333ea", "#c2255c", "#687083")
@@ -49,19 +50,20 @@ Report = Mapping[str, Any]
 def main(argv: Sequence[str] | None = None) -> int:
     """Draws all figures; 1 if a file held nothing to draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plots", description=__doc__)
-    parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("files", type=user_path, nargs="+")
+    parser.add_argument("--out", type=out_folder, required=True)
     options = parser.parse_args(argv)
-    empty = 0
+    empty, taken = 0, set[Path]()
     for file in options.files:
-        drawn = draw(read_report(file), options.out)
+        drawn = draw(read_report(file), options.out, taken)
+        taken.update(drawn)
         empty += not drawn
         print(f"{file}: {', '.join(path.name for path in drawn) or 'nothing to draw'}")
     return int(empty > 0)
 
 
-def draw(report: Report, out: Path) -> list[Path]:
-    """Writes every figure that a report allows; gives the files."""
+def draw(report: Report, out: Path, taken: Collection[Path] = ()) -> list[Path]:
+    """Writes every figure that a report allows; gives the files, which are none of those that are taken."""
     wanted: dict[str, tuple[bool, Callable[[Report], Figure]]] = {
         **{f"scaling_{kind}": (bool(curves(report, kind)), by_kind(kind)) for kind in X_LABELS},
         "batch_cost": (bool(curves(report, "batch")), batch_cost),
@@ -76,9 +78,10 @@ def draw(report: Report, out: Path) -> list[Path]:
             if possible:
                 out.mkdir(parents=True, exist_ok=True)
                 figure = make(report)
-                figure.savefig(out / f"{name}.png", dpi=DPI)
+                names = (f"{name}.png", *(f"{name}-{number}.png" for number in range(2, 2 + len(taken))))
+                files.append(next(out / name for name in names if out / name not in taken))
+                figure.savefig(files[-1], dpi=DPI)
                 plt.close(figure)
-                files.append(out / f"{name}.png")
     return files
 
 
@@ -277,4 +280,4 @@ def head(figure: Figure, title: str, report: Report) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -11,7 +11,6 @@ import argparse
 import gc
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.results import tell_set_aside
+from command_line.arguments import at_least_one, device_name, out_folder
+from command_line.running import run_program
 from models.image.flux_parts import load_t5, load_transformer
 from models.quantization import SCHEMES, scheme_named
 from models.weights.published_shapes import FLUX_T5, FLUX_TRANSFORMER
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     table, line = as_table(result), json.dumps(result)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)
+        tell_set_aside(arguments.out / "quantization.md", arguments.out / "quantization.json")
         (arguments.out / "quantization.md").write_text(table + "\n", encoding="utf-8")
         (arguments.out / "quantization.json").write_text(line + "\n", encoding="utf-8")
     print(table)
@@ -176,13 +179,13 @@ def _reset() -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--resolution", type=int, default=512)
-    parser.add_argument("--tokens", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--device", type=device_name, default="cuda")
+    parser.add_argument("--resolution", type=at_least_one, default=512)
+    parser.add_argument("--tokens", type=at_least_one, default=256)
+    parser.add_argument("--repeats", type=at_least_one, default=10)
+    parser.add_argument("--out", type=out_folder)
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

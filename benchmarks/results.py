@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from command_line.names import set_aside
+
 FAILURE_CHARACTERS = 500
 
 
@@ -17,6 +19,7 @@ class Results:
         """Takes the folder for `name`.json, if there is to be a file."""
         self.content: dict[str, Any] = {}
         self._file = folder / f"{name}.json" if folder else None
+        self._begun = False
 
     def put(self, key: str, value: object) -> None:
         """Adds one result, prints it and writes the file."""
@@ -25,12 +28,25 @@ class Results:
         self.write()
 
     def write(self) -> None:
-        """Writes the file in one step: a reader sees the old one or the new one."""
+        """Writes the file in one step: a reader sees the old one or the new one.
+
+        An earlier run's file is kept under another name.
+        """
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
+            if not self._begun:
+                tell_set_aside(self._file)
+                self._begun = True
             fresh = self._file.with_suffix(".new")
             fresh.write_text(json.dumps(self.content, indent=1) + "\n", encoding="utf-8")
             fresh.replace(self._file)
+
+
+def tell_set_aside(*files: Path) -> None:
+    """Renames what an earlier run left where results will be written, and says so."""
+    for file in files:
+        if (aside := set_aside(file)) is not None:
+            print(f"{file} of an earlier run is {aside.name} now", flush=True)
 
 
 def failure(error: Exception) -> dict[str, str]:
@@ -47,13 +63,21 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
 
 
 def read_report(file: Path) -> dict[str, Any]:
-    """A report: a JSON file, or a run's output whose last line is JSON."""
-    text = file.read_text(encoding="utf-8")
-    try:
-        report: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError:
-        report = json.loads(text.strip().splitlines()[-1])
-    return report
+    """A report: a JSON file, or a run's output whose last line is JSON.
+
+    Raises:
+        ValueError: The file is neither.
+        OSError: It cannot be read.
+    """
+    text = file.read_text(encoding="utf-8", errors="replace")
+    for candidate in (text, *text.strip().splitlines()[-1:]):
+        try:
+            report = json.loads(candidate)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(report, dict):
+            return report
+    raise ValueError(f"{file} holds no report: neither it nor its last line is a JSON object")
 
 
 def comparison(old: Mapping[str, Any], new: Mapping[str, Any], *, without: Sequence[str] = ()) -> list[str]:

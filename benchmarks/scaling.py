@@ -11,12 +11,10 @@ Rows are written as they come, the cheap ones first; no row starts after --secon
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,8 @@ from benchmarks.lab import FAMILIES, LATENTS, STRUCTURE, Lab
 from benchmarks.measure import Call, measure
 from benchmarks.results import Results, command_line, comparison, failure, read_report
 from benchmarks.stages.image_encoder import cutout
+from command_line.arguments import at_least_one, device_name, out_folder, positive, user_path, words
+from command_line.running import run_program
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
 from models.gaussians.cleanup import clean_up
@@ -191,17 +191,17 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--only", type=lambda text: text.split(","), default=list(KINDS), help="of voxels, steps, batch")
+    add("--only", type=words(KINDS), default=list(KINDS), help="of voxels, steps, batch")
     add("--voxels", type=_integers, default=VOXELS)
-    add("--shell", type=int, default=SHELL_VOXELS, help="voxels of the object in the other curves")
+    add("--shell", type=at_least_one, default=SHELL_VOXELS, help="voxels of the object in the other curves")
     add("--steps", type=_integers, default=STEPS)
     add("--batches", type=_integers, default=BATCHES)
-    add("--runs", type=int, default=10)
-    add("--seconds", type=float, default=1e9, help="start no row after so many seconds")
+    add("--runs", type=at_least_one, default=10)
+    add("--seconds", type=positive, default=1e9, help="start no row after so many seconds")
     add("--family", choices=sorted(FAMILIES), default="published")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    add("--out", type=Path, help="folder for scaling.json")
-    add("--compare", type=Path, help="an earlier run's JSON")
+    add("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--out", type=out_folder, help="folder for scaling.json")
+    add("--compare", type=user_path, help="an earlier run's JSON")
     return parser.parse_args(argv)
 
 
@@ -210,4 +210,4 @@ def _integers(text: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

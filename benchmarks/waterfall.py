@@ -9,11 +9,9 @@ and arithmetic.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +20,8 @@ from benchmarks.bench import Lab, environment, relative_error
 from benchmarks.measure import Call, measure
 from benchmarks.results import Results, command_line, failure
 from benchmarks.stages.image_encoder import cutout
+from command_line.arguments import at_least_one, device_name, out_folder, words
+from command_line.running import run_program
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
 from models.gaussians.cleanup import clean_up
@@ -53,11 +53,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(STAGES), help="of both")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--only", type=words(STAGES), default=list(STAGES), help="of both")
+    parser.add_argument("--out", type=out_folder)
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--family", default="published", choices=("published", "embedded"))
-    parser.add_argument("--runs", type=int, default=10, help="of each row")
+    parser.add_argument("--runs", type=at_least_one, default=10, help="of each row")
     options = parser.parse_args()
     lab = Lab(options.device, family=options.family)
     results = Results(options.out, "waterfall")
@@ -141,4 +141,4 @@ def _splats(lab: Lab) -> Gaussians:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

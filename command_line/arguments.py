@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 MAX_PORT = 65535
@@ -56,8 +56,22 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return parse
 
 
-count = whole(1)
+at_least_one = whole(1)
 """How many: at least one."""
+
+
+def words(allowed: Collection[str]) -> Callable[[str], list[str]]:
+    """Some of the allowed words, between commas."""
+
+    def parse(text: str) -> list[str]:
+        found = [word.strip() for word in text.split(",") if word.strip()]
+        if unknown := [word for word in found if word not in allowed]:
+            raise argparse.ArgumentTypeError(
+                f"{', '.join(map(repr, unknown))}: not one of {', '.join(allowed)}"
+            )
+        return found
+
+    return parse
 
 
 def positive(text: str) -> float:
@@ -71,7 +85,7 @@ def positive(text: str) -> float:
     return value
 
 
-def device(text: str) -> str:
+def device_name(text: str) -> str:
     """A device that torch can use on this machine."""
     import torch
 

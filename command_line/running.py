@@ -14,7 +14,7 @@ OWN_ERRORS = ("models.", "runners.", "scripts.", "export.", "rendering.", "valid
 STOPPED = 130  # what shells call the end by Ctrl-C
 
 
-def run(main: Callable[[], int | None]) -> NoReturn:
+def run_program(main: Callable[[], int | None]) -> NoReturn:
     """Runs a program and ends the process.
 
     A traceback is kept for faults of the program. Files and addresses that cannot be used, and whatever the

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
+from command_line.arguments import at_least_one, user_path
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import orbit
 from rendering.renderer import SplatRenderer, create_renderer
@@ -70,17 +71,21 @@ def _shrink(views: UInt8[Tensor, "views tall wide 3"]) -> UInt8[Tensor, "views h
 
 def _parse_arguments() -> tuple[Path, Path, int]:
     parser = argparse.ArgumentParser(prog="python -m rendering.contact_sheet", description=__doc__)
-    parser.add_argument("ply", type=Path, help="splat PLY, +Y up, largest extent about 1.5")
-    parser.add_argument("png", type=Path, help="picture to write")
-    parser.add_argument("--view-size", type=int, default=320, help="side of one view in pixels")
+    parser.add_argument("ply", type=user_path, help="splat PLY, +Y up, largest extent about 1.5")
+    parser.add_argument("png", type=user_path, help="picture to write")
+    parser.add_argument("--view-size", type=at_least_one, default=320, help="side of one view in pixels")
     parsed = parser.parse_args()
     return parsed.ply, parsed.png, parsed.view_size
 
 
 if __name__ == "__main__":
     # The program sits above the layers: `rendering` as a library never imports `export`.
+    from command_line.running import run_program
     from export.ply import read_ply
 
-    _ply, _png, _view_size = _parse_arguments()
-    _splats = read_ply(_ply.read_bytes())
-    _png.write_bytes(contact_sheet_png(_splats, create_renderer("cpu"), view_size=_view_size))
+    def _main() -> None:
+        _ply, _png, _view_size = _parse_arguments()
+        _splats = read_ply(_ply.read_bytes())
+        _png.write_bytes(contact_sheet_png(_splats, create_renderer("cpu"), view_size=_view_size))
+
+    run_program(_main)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to run as a file
 
-from command_line.arguments import count, expanded, user_path
-from command_line.running import STOPPED, end_now, run, sentence
+from command_line.arguments import at_least_one, expanded, user_path
+from command_line.running import STOPPED, end_now, run_program, sentence
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.lock import LOCK_NAME, LockError, read_lock
@@ -123,7 +123,7 @@ def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="default: %(default)s")
     parser.add_argument("--folder", type=user_path, help="where the files land")
     parser.add_argument(
-        "--jobs", type=count, default=DEFAULT_JOBS, help="files at once (default: %(default)s)"
+        "--jobs", type=at_least_one, default=DEFAULT_JOBS, help="files at once (default: %(default)s)"
     )
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--dry-run", action="store_true", help="list files, sizes and licences, fetch nothing")
@@ -161,4 +161,4 @@ def program() -> int:
 
 
 if __name__ == "__main__":
-    run(program)
+    run_program(program)

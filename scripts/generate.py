@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx
 
-from command_line.arguments import count, out_folder, port_number, whole
+from command_line.arguments import at_least_one, out_folder, port_number, whole
 from command_line.names import stem_of, write_new
-from command_line.running import run
+from command_line.running import run_program
 from gateway.parameters import FORMATS, SEED
 from scripts.local_service import local_service
 
@@ -190,7 +190,7 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--port", type=port_number, default=8093)
     parser.add_argument("--out", type=out_folder, default="out", help="folder for the files")
     parser.add_argument("--seed", type=whole(SEED.low, SEED.high), default=-1, help="-1 picks one")
-    parser.add_argument("--attempts", type=count, default=1, help="requests until one is not rejected")
+    parser.add_argument("--attempts", type=at_least_one, default=1, help="requests until one is not rejected")
     parser.add_argument("--formats", type=parse_formats, default="ply,mp4", help="some of ply, glb, spz, mp4")
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
     parser.add_argument("--replace", action="store_true", help="write over files of the same name")
@@ -199,4 +199,4 @@ def parse_arguments() -> Arguments:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

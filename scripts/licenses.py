@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from command_line.running import run_program
 from models.weights.manifest import MANIFEST
 
 ROOT = Path(__file__).parents[1]
@@ -246,4 +247,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -20,6 +20,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from command_line.running import run_program
 from gateway import VERSION
 from scripts.licenses import FOLDER, ROOT, models, packages, pinned
 
@@ -127,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -22,6 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from command_line.arguments import at_least_one, positive, user_path
+from command_line.running import run_program
+
 logger = logging.getLogger(__name__)
 MORE = {"bicycle": 12}  # spokes are the finest things that the structure holds
 LANES_SHARE = 0.7  # of the time; the rest is for image to 3D on redrawn images
@@ -122,11 +125,11 @@ def run_lane(lane: Sequence[Job], logs: Path, minutes: float, gpu: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--minutes", type=float, default=38)
-    parser.add_argument("--per-kind", type=int, default=72)
-    parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--work", type=user_path, default=Path("build/training"))
+    parser.add_argument("--minutes", type=positive, default=38)
+    parser.add_argument("--per-kind", type=at_least_one, default=72)
+    parser.add_argument("--workers", type=at_least_one, default=16)
+    parser.add_argument("--gpus", type=at_least_one, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     sys.exit(
@@ -137,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

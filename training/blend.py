@@ -8,12 +8,14 @@ half-way back (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from command_line.arguments import user_path
+from command_line.running import run_program
 
 
 def blend(before: Mapping[str, Tensor], after: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -35,10 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("before", type=Path)
-    parser.add_argument("after", type=Path)
+    parser.add_argument("before", type=user_path)
+    parser.add_argument("after", type=user_path)
     parser.add_argument("--share", type=float, default=0.5, help="of the second file")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=user_path, required=True)
     arguments = parser.parse_args()
     with safe_open(arguments.before, "pt") as file:
         metadata = file.metadata()
@@ -47,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -25,6 +25,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import normalize, pad, softplus
 
+from command_line.arguments import at_least_one, positive, user_path
+from command_line.running import run_program
 from training.clip_data import ANY, JudgeData, claims_tensor, color_indices, fits, texts_for
 from training.clip_family import SMOKE, ClipFamilyConfig, create_clip, fit_head, save_judge, to_clip_input
 from training.clip_report import report
@@ -70,14 +72,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--geometries", type=Path, help="folder of training.objects.dataset")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--minutes", type=float, default=6.0, help="wall time of everything")
-    parser.add_argument("--pictures", type=int, default=120_000)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--start-from", type=Path, help="exported folder or validation.tar to continue from")
-    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--geometries", type=user_path, help="folder of training.objects.dataset")
+    parser.add_argument("--out", type=user_path, required=True)
+    parser.add_argument("--work", type=user_path, default=Path("build/training"))
+    parser.add_argument("--minutes", type=positive, default=6.0, help="wall time of everything")
+    parser.add_argument("--pictures", type=at_least_one, default=120_000)
+    parser.add_argument("--batch", type=at_least_one, default=256)
+    parser.add_argument(
+        "--start-from", type=user_path, help="exported folder or validation.tar to continue from"
+    )
+    parser.add_argument("--workers", type=at_least_one, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true")
     arguments = parser.parse_args()
@@ -298,4 +302,4 @@ def repeated_claims(specs: list, options: Options) -> Tensor:  # type: ignore[ty
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -1,7 +1,8 @@
 """The command line that the trainings on the geometry data set share."""
 
 import argparse
-from pathlib import Path
+
+from command_line.arguments import at_least_one, device_name, positive, user_path
 
 
 def trainer_arguments(description: str, *, minutes: float, batch: int) -> argparse.ArgumentParser:
@@ -15,10 +16,10 @@ def trainer_arguments(description: str, *, minutes: float, batch: int) -> argpar
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of training.objects.dataset")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=minutes)
-    parser.add_argument("--batch", type=int, default=batch)
-    parser.add_argument("--max-steps", type=int, help="end after so many steps instead")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--data", type=user_path, required=True, help="folder of training.objects.dataset")
+    parser.add_argument("--out", type=user_path, required=True)
+    parser.add_argument("--minutes", type=positive, default=minutes)
+    parser.add_argument("--batch", type=at_least_one, default=batch)
+    parser.add_argument("--max-steps", type=at_least_one, help="end after so many steps instead")
+    parser.add_argument("--device", type=device_name, default="cuda")
     return parser

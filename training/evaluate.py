@@ -19,6 +19,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from command_line.arguments import at_least_one, device_name, out_folder, user_path
+from command_line.names import set_aside
+from command_line.running import run_program
 from models.errors import GenerationError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
@@ -258,17 +261,17 @@ def save_sheet(results: Sequence[Result], path: Path, columns: int = 3) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=Path("models/embedded"))
-    parser.add_argument("--configuration", type=Path, default=Path("configuration.yaml"))
-    parser.add_argument("--judge", type=Path, default=JUDGE_FILE)
-    parser.add_argument("--prompts", type=Path, help="other people's prompts, one a line")
-    parser.add_argument("--num-prompts", type=int, default=200)
-    parser.add_argument("--num-pairs", type=int, default=1000)
-    parser.add_argument("--wordings", type=int, default=1, help="prompts of each unseen pair")
-    parser.add_argument("--batch", type=int, default=BATCH, help="prompts in work together")
+    parser.add_argument("--weights", type=user_path, default=Path("models/embedded"))
+    parser.add_argument("--configuration", type=user_path, default=Path("configuration.yaml"))
+    parser.add_argument("--judge", type=user_path, default=JUDGE_FILE)
+    parser.add_argument("--prompts", type=user_path, help="other people's prompts, one a line")
+    parser.add_argument("--num-prompts", type=at_least_one, default=200)
+    parser.add_argument("--num-pairs", type=at_least_one, default=1000)
+    parser.add_argument("--wordings", type=at_least_one, default=1, help="prompts of each unseen pair")
+    parser.add_argument("--batch", type=at_least_one, default=BATCH, help="prompts in work together")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="some of the sets only")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--out", type=out_folder, required=True)
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -287,7 +290,9 @@ def main() -> None:
         known, unknown = split_by_knowledge(lines, KINDS)
         sets["known_prompts"] = sample(known, arguments.num_prompts, arguments.seed)
         sets["unknown_prompts"] = sample(unknown, arguments.num_prompts, arguments.seed)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in ("evaluation", *sets):
+        set_aside(arguments.out / f"{name}.json")
+        set_aside(arguments.out / f"{name}.jpg")
     table: dict[str, dict[str, float]] = {}
     for name in [name for name in sets if name in arguments.sets]:
         prompts, results = sets[name], list[Result]()
@@ -304,4 +309,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -19,6 +19,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from command_line.arguments import user_path
+from command_line.running import run_program
 from models.gaussians.decoder import GaussianDecoder
 from models.latents.flow import LatentFlow
 from models.mesh.decoder import MeshDecoder
@@ -184,8 +186,8 @@ def unpack(archive: Path, out: Path, folder: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trained", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--trained", type=user_path, required=True)
+    parser.add_argument("--out", type=user_path, required=True)
     only = ("image_to_3d", "latent_flow", "matte", "mesh", "text_to_image", "validation")
     parser.add_argument("--only", choices=only)
     arguments = parser.parse_args()
@@ -208,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from command_line.arguments import positive, user_path
+from command_line.running import run_program
 from models.latents.flow import LatentFlow, LatentFlowConfig
 from models.sparse import SparseTensor
 from models.structure.flow import StructureFlow, StructureFlowConfig
@@ -304,9 +306,11 @@ def save(trainer: ImageTo3DTrainer, average: Average, out: Path) -> None:
 
 def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=20, batch=64)
-    parser.add_argument("--autoencoders", type=Path, required=True)
-    parser.add_argument("--lr", type=float, default=6e-4)
-    parser.add_argument("--start-from", type=Path, help="exported folder whose flows and encoder train on")
+    parser.add_argument("--autoencoders", type=user_path, required=True)
+    parser.add_argument("--lr", type=positive, default=6e-4)
+    parser.add_argument(
+        "--start-from", type=user_path, help="exported folder whose flows and encoder train on"
+    )
     parser.add_argument("--only-latents", action="store_true", help="train the latent flow alone")
     parser.add_argument(
         "--latent-share", type=float, default=0.2, help="of each batch that trains the latent flow too"
@@ -316,9 +320,9 @@ def main() -> None:
         "--redrawn-share", type=float, default=0.0, help="of views drawn again by text to image"
     )
     parser.add_argument(
-        "--family", type=Path, default=Path("models/embedded"), help="whose text to image draws them"
+        "--family", type=user_path, default=Path("models/embedded"), help="whose text to image draws them"
     )
-    parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
+    parser.add_argument("--save-minutes", type=positive, default=SAVE_MINUTES)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     needed = "splat_encoder" if arguments.only_latents else "structure_encoder"
@@ -350,4 +354,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from command_line.running import run_program
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
@@ -140,4 +141,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from command_line.running import run_program
 from models.matte.isnet import Isnet, IsnetConfig
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

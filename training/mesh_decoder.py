@@ -19,6 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from command_line.arguments import positive, user_path
+from command_line.running import run_program
 from models.latents.decoder import LatentDecoderConfig
 from models.mesh.decoder import REFINEMENT, MeshDecoder, MeshDecoderConfig
 from models.sparse import SparseTensor
@@ -175,8 +177,8 @@ def train(
 
 def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=4, batch=4)
-    parser.add_argument("--autoencoders", type=Path, required=True)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--autoencoders", type=user_path, required=True)
+    parser.add_argument("--lr", type=positive, default=2e-3)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     encoder_file = arguments.autoencoders / "splat_encoder.safetensors"
@@ -193,4 +195,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from command_line.arguments import at_least_one, device_name, positive, user_path
+from command_line.running import run_program
 from training.clip_family import ClipFamilyConfig
 from training.objects.catalog import KINDS
 from training.schedule import Budget, set_learning_rate
@@ -120,13 +122,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--captions", type=int, default=120_000)
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--source", type=user_path, required=True)
+    parser.add_argument("--out", type=user_path, required=True)
+    parser.add_argument("--captions", type=at_least_one, default=120_000)
+    parser.add_argument("--minutes", type=positive, default=1.0)
+    parser.add_argument("--batch", type=at_least_one, default=1024)
+    parser.add_argument("--workers", type=at_least_one, default=4)
+    parser.add_argument("--device", type=device_name, default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     shrink(
@@ -141,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

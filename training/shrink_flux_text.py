@@ -13,6 +13,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from command_line.arguments import user_path
+from command_line.running import run_program
 from training.flux_family import FluxFamilyConfig
 from training.shrinking import keep_rows, narrow_hidden_layers, update_config
 from training.text.shrinking import shrink_clip_tokenizer, shrink_t5_tokenizer, usage_texts
@@ -52,8 +54,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--source", type=user_path, required=True)
+    parser.add_argument("--out", type=user_path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     shrink(
@@ -66,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

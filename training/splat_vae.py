@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from command_line.arguments import user_path
+from command_line.running import run_program
 from models.gaussians.decoder import GaussianDecoder, GaussianDecoderConfig, GaussianParametrization
 from models.gaussians.gaussians import Gaussians
 from models.latents.decoder import LatentDecoder, LatentDecoderConfig
@@ -185,7 +187,9 @@ def shape_penalty(splats: list[Gaussians]) -> Tensor:
 
 def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=5, batch=12)
-    parser.add_argument("--start-from", type=Path, help="exported folder: keep its decoder, fit an encoder")
+    parser.add_argument(
+        "--start-from", type=user_path, help="exported folder: keep its decoder, fit an encoder"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(
@@ -200,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from command_line.arguments import user_path
+from command_line.running import run_program
 from models.structure.decoder import StructureDecoder, StructureDecoderConfig
 from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
@@ -149,9 +151,11 @@ def iou(logits: Float[Tensor, "batch 1 x y z"], grid: Float[Tensor, "batch 1 x y
 def main() -> None:
     parser = trainer_arguments(__doc__ or "", minutes=3, batch=20)
     parser.add_argument(
-        "--resume", type=Path, help="folder with both halves: train the decoder on, keep the encoder"
+        "--resume", type=user_path, help="folder with both halves: train the decoder on, keep the encoder"
     )
-    parser.add_argument("--start-from", type=Path, help="exported folder: keep its decoder, fit an encoder")
+    parser.add_argument(
+        "--start-from", type=user_path, help="exported folder: keep its decoder, fit an encoder"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(
@@ -167,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -23,6 +23,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from command_line.arguments import at_least_one, positive, user_path, whole
+from command_line.running import run_program
 from training.autoencoder import encode_bank, psnr, set_latent_scale, to_network, train_autoencoder
 from training.flow import FlowData, distill_guidance, sample, train_flow
 from training.flux_family import SMOKE, FluxFamily, FluxFamilyConfig, archive, save_family, save_tokenizers
@@ -69,12 +71,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--geometries", type=Path, help="folder of training.objects.dataset")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--minutes", type=float, default=9.0, help="wall time of everything")
-    parser.add_argument("--pictures", type=int, default=120_000)
-    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--geometries", type=user_path, help="folder of training.objects.dataset")
+    parser.add_argument("--out", type=user_path, required=True)
+    parser.add_argument("--work", type=user_path, default=Path("build/training"))
+    parser.add_argument("--minutes", type=positive, default=9.0, help="wall time of everything")
+    parser.add_argument("--pictures", type=at_least_one, default=120_000)
+    parser.add_argument("--batch", type=at_least_one, default=512)
     parser.add_argument(
         "--vae-share", type=float, default=0.2, help="share of the minutes for the autoencoder"
     )
@@ -83,13 +85,13 @@ def main() -> None:
     )
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument(
-        "--vague", type=int, default=2, help="captions of each picture without its kind, besides the six"
+        "--vague", type=whole(0), default=2, help="captions of each picture without its kind, besides the six"
     )
     parser.add_argument("--compile", action="store_true")
     parser.add_argument(
-        "--start-from", type=Path, help="exported folder or text_to_image.tar to continue from"
+        "--start-from", type=user_path, help="exported folder or text_to_image.tar to continue from"
     )
-    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--workers", type=at_least_one, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true")
     arguments = parser.parse_args()
@@ -339,4 +341,4 @@ def report(family: FluxFamily, folder: Path, out: Path, options: Options, second
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

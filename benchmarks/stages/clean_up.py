@@ -1,11 +1,11 @@
 """Clean-up of decoded splats, and their PLY file's bytes."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 from export.ply import PROPERTIES, write_ply
 from models.gaussians.cleanup import clean_up
 
@@ -32,4 +32,4 @@ def _write(lab: Lab) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["clean_up"]) > 0)
+    run_program(lambda: int(run_stages(["clean_up"]) > 0))

@@ -1,6 +1,5 @@
 """CLIP ViT-L/14 and the aesthetics head on 16 views and a prompt."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,6 +7,7 @@ import torch
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 
 FLOPS = 16 * 257 * 24 * (24 * 1024**2 + 4 * 257 * 1024)
 
@@ -28,4 +28,4 @@ def _score(lab: Lab, objects: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["clip"]) > 0)
+    run_program(lambda: int(run_stages(["clip"]) > 0))

@@ -3,7 +3,6 @@
 Blocks that were fused stay so: diffusers' own come first.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from benchmarks.bench import Case, Lab, Work, relative_error, run_stages
 from benchmarks.measure import Call
 from benchmarks.stages import text_encoders, vae
+from command_line.running import run_program
 from models.image.autoencoder_blocks import fuse_decoder
 from models.image.flux_blocks import fuse_blocks
 
@@ -124,4 +124,4 @@ def _generate(lab: Lab, images: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["flux"]) > 0)
+    run_program(lambda: int(run_stages(["flux"]) > 0))

@@ -1,12 +1,12 @@
 """Gaussian decoder: latents to splats, the windows of a new grid included."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.floors import decoder_flops
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.acceleration import Switches, accelerate_decoder
 
 
@@ -30,4 +30,4 @@ def _decode(lab: Lab, switches: Switches) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["gaussian_decoder"]) > 0)
+    run_program(lambda: int(run_stages(["gaussian_decoder"]) > 0))

@@ -1,7 +1,6 @@
 """Passing a PLY file through memory: the runner writes it, validation reads it, the gateway reads it."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +10,7 @@ import torch
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 from export.ply import read_ply, write_ply
 from models.gaussians.cleanup import clean_up
 from runners.handover import SHARED_MEMORY, fill, make_room
@@ -72,4 +72,4 @@ def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["hand_over"]) > 0)
+    run_program(lambda: int(run_stages(["hand_over"]) > 0))

@@ -1,6 +1,5 @@
 """Crop and DINOv2: a cut-out image to condition tokens."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 
 FLOPS = 1374 * 24 * (24 * 1024**2 + 4 * 1374 * 1024)
 
@@ -41,4 +41,4 @@ def _encode(lab: Lab, images: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["image_encoder"]) > 0)
+    run_program(lambda: int(run_stages(["image_encoder"]) > 0))

@@ -1,6 +1,5 @@
 """A cut-out image to the PLY file's bytes: everything that the 3D runner does for one request."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,6 +8,7 @@ from benchmarks.floors import decoder_flops
 from benchmarks.measure import Call
 from benchmarks.stages import image_encoder, latent_flow, structure_decoder, structure_flow
 from benchmarks.stages.image_encoder import cutout
+from command_line.running import run_program
 from export.ply import write_ply
 from models.acceleration import Switches, accelerate
 from models.gaussians.cleanup import clean_up
@@ -41,4 +41,4 @@ def _generate(lab: Lab, switches: Switches, images: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["image_to_3d"]) > 0)
+    run_program(lambda: int(run_stages(["image_to_3d"]) > 0))

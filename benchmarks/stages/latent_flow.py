@@ -1,6 +1,5 @@
 """Latent flow: 12 steps with guidance as published, and single evaluations."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import LATENTS
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.acceleration import Switches, accelerate_latent_flow
 from models.sampling import GridlessField, LatentField
 from models.sampling.schedule import schedule
@@ -91,4 +91,4 @@ def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = 
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["latent_flow"]) > 0)
+    run_program(lambda: int(run_stages(["latent_flow"]) > 0))

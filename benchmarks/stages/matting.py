@@ -1,6 +1,5 @@
 """Matting: an RGB image on the host to RGBA on the host, ISNet at 1024 px."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 
 FLOPS = 0.319e12
 
@@ -26,4 +26,4 @@ def _cut(lab: Lab, images: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["matting"]) > 0)
+    run_program(lambda: int(run_stages(["matting"]) > 0))

@@ -1,11 +1,11 @@
 """Structure decoder: 16^3 latents to 64^3 logits and the list of occupied voxels."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 
 FLOPS = 0.813e12
 
@@ -25,4 +25,4 @@ def _decode(lab: Lab, objects: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["structure_decoder"]) > 0)
+    run_program(lambda: int(run_stages(["structure_decoder"]) > 0))

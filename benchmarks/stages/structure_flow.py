@@ -1,6 +1,5 @@
 """Structure flow: 12 steps with guidance as published, and single evaluations."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -10,6 +9,7 @@ from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import STRUCTURE
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.acceleration import Switches, accelerate_structure_flow
 from models.sampling import StructureField
 from models.sampling.schedule import schedule
@@ -82,4 +82,4 @@ def _stage(lab: Lab, switches: Switches, objects: int = 1) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["structure_flow"]) > 0)
+    run_program(lambda: int(run_stages(["structure_flow"]) > 0))

@@ -1,11 +1,11 @@
 """FLUX's text encoders: T5-XXL on 256 tokens and CLIP's text tower."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 
 FLOPS = 256 * 24 * (2 * (4 * 4096 * 4096 + 3 * 4096 * 10240) + 4 * 256 * 4096)
 WEIGHT_BYTES = 2 * 4.63e9
@@ -28,4 +28,4 @@ def _encode(lab: Lab, prompts: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["text_encoders"]) > 0)
+    run_program(lambda: int(run_stages(["text_encoders"]) > 0))

@@ -3,7 +3,6 @@
 A decoder that was fused stays so: diffusers' own comes first.
 """
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,6 +10,7 @@ import torch
 
 from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.image.autoencoder_blocks import fuse_decoder
 
 FLOPS = 2.5e12
@@ -55,4 +55,4 @@ def _fused(lab: Lab, made: list[torch.Tensor]) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["vae"]) > 0)
+    run_program(lambda: int(run_stages(["vae"]) > 0))

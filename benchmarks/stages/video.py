@@ -1,6 +1,5 @@
 """Video: 144 frames at 1088 px, rendered alone, and encoded while rendering."""
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.gaussians.cleanup import clean_up
 from rendering.renderer import create_renderer
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
@@ -47,4 +47,4 @@ def _encode(lab: Lab, pixels: Callable[[Tensor], Tensor] | None) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["video"]) > 0)
+    run_program(lambda: int(run_stages(["video"]) > 0))

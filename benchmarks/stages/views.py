@@ -1,11 +1,11 @@
 """Validation's renders: some views of the cleaned splats."""
 
-import sys
 from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
+from command_line.running import run_program
 from models.gaussians.cleanup import clean_up
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
@@ -29,4 +29,4 @@ def _render(lab: Lab, size: int) -> Call:
 
 
 if __name__ == "__main__":
-    sys.exit(run_stages(["views"]) > 0)
+    run_program(lambda: int(run_stages(["views"]) > 0))

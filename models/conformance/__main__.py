@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from command_line.arguments import device_name, user_path
+from command_line.running import run_program
 from models.acceleration import Switches
 from models.conformance.fixtures import Fixture, find_fixtures
 from models.conformance.matte import matte_checks
@@ -74,8 +76,10 @@ def run(fixture: Fixture) -> list[Check]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the report; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m models.conformance", description=__doc__)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
-    parser.add_argument("--device", default="cpu", help="where the modules run; TF32 stays off")
+    parser.add_argument("folders", nargs="+", type=user_path, metavar="DIR")
+    parser.add_argument(
+        "--device", type=device_name, default="cpu", help="where the modules run; TF32 stays off"
+    )
     parser.add_argument("--half", action="store_true", help="only modules, in fp16 against fp32 recordings")
     parser.add_argument("--switches", action="store_true", help="every fast path of models.acceleration on")
     options = parser.parse_args(arguments)
@@ -103,4 +107,4 @@ def _name(fixture: Fixture, root: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

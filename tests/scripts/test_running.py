@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line.arguments import expanded
-from command_line.running import run
+from command_line.running import run_program
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,15 +29,15 @@ def raising(error: BaseException) -> None:
 )
 def test_what_a_user_can_mend_is_a_sentence(error: Exception, said: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        run(lambda: raising(error))
+        run_program(lambda: raising(error))
     assert ended.value.code == said
 
 
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
-        run(lambda: raising(ZeroDivisionError()))
+        run_program(lambda: raising(ZeroDivisionError()))
     with pytest.raises(ValueError, match="invalid literal"):  # raised by a library, not on purpose by us
-        run(lambda: int("x"))
+        run_program(lambda: int("x"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     ],
 )
 def test_a_process_ends_as_its_user_expects(program: str, status: int, said: str) -> None:
-    code = f"from command_line.running import run\ndef main(): {program}\nrun(main)"
+    code = f"from command_line.running import run_program\ndef main(): {program}\nrun_program(main)"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -64,7 +64,7 @@ def test_a_process_ends_as_its_user_expects(program: str, status: int, said: str
 
 def test_a_closed_pipe_is_no_fault() -> None:
     program = "[print('x' * 1000) for _ in range(1000)]"
-    code = f"from command_line.running import run\ndef main(): {program}\nrun(main)"
+    code = f"from command_line.running import run_program\ndef main(): {program}\nrun_program(main)"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

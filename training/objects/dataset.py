@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from command_line.arguments import at_least_one, user_path
+from command_line.running import run_program
 from training.objects.catalog import KINDS
 from training.objects.cloud import NUM_POINTS, build_cloud
 from training.objects.kind import Kind
@@ -122,9 +124,9 @@ def _write_chunk(job: tuple[Path, Kind, int, int, int]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--per-kind", type=int, default=128)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--out", type=user_path, required=True)
+    parser.add_argument("--per-kind", type=at_least_one, default=128)
+    parser.add_argument("--workers", type=at_least_one, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--more", type=_times, action="append", default=[], metavar="KIND=TIMES")
     arguments = parser.parse_args()
@@ -142,4 +144,4 @@ def _times(text: str) -> tuple[str, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy import ndarray as Array
 from PIL import Image
 
+from command_line.arguments import at_least_one
+from command_line.running import run_program
 from training.objects.builder import turn
 from training.objects.cloud import build_cloud
 from training.objects.colors import COLOR_SRGB
@@ -49,7 +51,7 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("module", help="such as training.objects.kinds_furniture")
     parser.add_argument("kinds", nargs="*")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=at_least_one, default=1)
     arguments = parser.parse_args()
     kinds: tuple[Kind, ...] = importlib.import_module(arguments.module).KINDS
     chosen = [kind for kind in kinds if not arguments.kinds or kind.name in arguments.kinds]
@@ -58,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)
