@@ -10,6 +10,7 @@ other than permissive (GPL, non-commercial), and with --check where the tables d
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
 from importlib.metadata import PackageNotFoundError, distribution
@@ -168,7 +169,7 @@ def models(reviewed: dict[str, Any]) -> list[Entry]:
     return entries
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """A Markdown table."""
     return [f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows)]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pynvml  # type: ignore[import-untyped]
+import pynvml
 import pytest
 
 from runners.configuration import driver
