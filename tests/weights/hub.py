@@ -37,6 +37,7 @@ class HubState:
         drops: Path to how often its connection breaks half way.
         corrupt: Paths whose bytes are wrong.
         without_ranges: Paths that are always sent from the start.
+        commit: Where the branch stands.
         gate: Closed, it holds every file of more than LFS_FROM_BYTES after its first half.
         busy: Path to how often it answers 503.
         dies_after: Path to the number of requests after which it answers 503 for ever.
@@ -51,6 +52,7 @@ class HubState:
     dies_after: dict[str, int] = field(default_factory=dict)
     corrupt: set[str] = field(default_factory=set)
     without_ranges: set[str] = field(default_factory=set)
+    commit: str = COMMIT
     gate: Event = field(default_factory=_open)
     described: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -68,9 +70,9 @@ class HubState:
         return len([name for name, _ in self.asked if name == path]) > self.dies_after.get(path, 1000)
 
 
-def description(name: str, repository: Repository) -> dict[str, object]:
+def description(name: str, repository: Repository, commit: str) -> dict[str, object]:
     """What the hub's API tells of a repository with blobs."""
-    return {"id": name, "sha": COMMIT, "siblings": [sibling(*item) for item in repository.files.items()]}
+    return {"id": name, "sha": commit, "siblings": [sibling(*item) for item in repository.files.items()]}
 
 
 def sibling(path: str, content: bytes) -> dict[str, object]:
@@ -94,7 +96,7 @@ def served(state: HubState) -> Iterator[str]:
             path = self.path.partition("?")[0]
             if found := re.fullmatch(r"/api/models/(.+)/revision/(.+)", path):
                 state.described.append(found[2])
-                self.describe(found[1])
+                self.describe(found[1], found[2])
             elif found := re.fullmatch(r"/(.+)/resolve/\w+/(.+)", path):
                 self.redirect(found[1], found[2])
             elif found := re.fullmatch(r"/cdn/([^/]+/[^/]+)/(.+)", path):
@@ -102,11 +104,13 @@ def served(state: HubState) -> Iterator[str]:
             else:
                 self.refuse(HTTPStatus.NOT_FOUND)
 
-        def describe(self, name: str) -> None:
+        def describe(self, name: str, revision: str) -> None:
             if name not in state.repositories:
                 self.refuse(HTTPStatus.UNAUTHORIZED, "RepoNotFound")
                 return
-            self.answer(HTTPStatus.OK, json.dumps(description(name, state.repositories[name])).encode())
+            commit = state.commit if revision == "main" else revision
+            told = description(name, state.repositories[name], commit)
+            self.answer(HTTPStatus.OK, json.dumps(told).encode())
 
         def redirect(self, name: str, path: str) -> None:
             if state.repositories[name].gated and self.headers["authorization"] != f"Bearer {TOKEN}":

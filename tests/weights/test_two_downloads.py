@@ -15,7 +15,10 @@ import pytest
 from filelock import SoftFileLease
 
 from runners.configuration.lock import Lock, LockedFile, read_lock
+from models.weights.manifest import WeightSource
+from scripts.weights import resolve as resolve_module
 from scripts.weights import turns
+from scripts.weights.resolve import Hub, Wanted
 from scripts.weights.turns import record, turn
 from tests.weights.conftest import OPEN, Download
 from tests.weights.hub import HubState
@@ -113,6 +116,28 @@ def test_downloads_of_other_files_keep_each_others_entries(download: Download, f
     assert lock is not None
     assert {OPEN.lands(file) for file in OPEN.files} == set(lock.files)
     assert all(file.sha256 for file in lock.files.values())
+
+
+def test_a_push_between_two_does_not_mix_versions(
+    download: Download, hub: HubState, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second asks for the branch before the first has written its lock, and is told of another commit."""
+    ask, first_is_done = resolve_module.resolve, list[bool]()
+
+    def slow(source: WeightSource, at: Hub, lock: Lock | None) -> list[Wanted]:
+        found = ask(source, at, lock)
+        if not first_is_done:
+            first_is_done.append(True)
+            hub.commit = "a" * 40
+            assert download() == 0
+        return found
+
+    monkeypatch.setattr("scripts.weights.download.resolve", slow)
+    assert download() == 0
+    assert hub.described == ["main", "main", "a" * 40]
+    lock = read_lock(folder)
+    assert lock is not None
+    assert {file.commit for file in lock.files.values()} == {"a" * 40}
 
 
 def test_a_server_without_ranges_starts_over(download: Download, hub: HubState, folder: Path) -> None:
