@@ -151,10 +151,11 @@ def assign_quantized(
 
 
 def _check_kind(name: str, tensor: Tensor, floating: bool, origin: str) -> None:
-    """Any floating type serves for another one, but integers do not serve for floats."""
-    if tensor.is_floating_point() != floating:
-        wanted = "a floating type" if floating else "a whole-numbered one"
-        raise WeightsError(f"{origin} does not fit its architecture: {name} is {tensor.dtype}, not {wanted}")
+    """Any floating type serves for another one, also for a counter, but integers do not serve for floats."""
+    if floating and not tensor.is_floating_point():
+        raise WeightsError(
+            f"{origin} does not fit its architecture: {name} is {tensor.dtype}, not a floating type"
+        )
 
 
 def _check_complete(module: nn.Module) -> None:

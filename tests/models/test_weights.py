@@ -11,7 +11,7 @@ from torch import nn
 
 from models.errors import WeightsError
 from models.layers import absolute_position_embedding
-from models.matte import Isnet, IsnetConfig
+from models.matte import Isnet, IsnetConfig, MatteCutter
 from models.structure import StructureDecoder, StructureDecoderConfig
 from models.weights import build_module, load_module, read_module, read_pipeline
 from models.weights.loading import torso_weights
@@ -148,3 +148,12 @@ def test_the_stored_offsets_are_the_computed_ones(goldens: Path) -> None:
     description = json.loads(path.with_suffix(".json").read_text())
     built = build_module(description["name"], description["args"])()
     torch.testing.assert_close(loaded.offset_perturbation, built.offset_perturbation)
+
+
+def test_the_shipped_matting_network_is_taken_though_it_keeps_its_counters_as_floats() -> None:
+    folder = Path(__file__).parents[2] / "models/embedded/matte"
+    if not folder.exists():
+        pytest.skip("models/embedded is missing")
+    counter = "stage1.rebnconv1.bn_s1.num_batches_tracked"
+    assert load_file(folder / "isnet.safetensors")[counter].is_floating_point()
+    MatteCutter.load(folder, device="cpu")
