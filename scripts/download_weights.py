@@ -25,10 +25,11 @@ from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.lock import LOCK_NAME, LockError, read_lock
 from scripts.weights.backend import configured_backend
-from scripts.weights.download import check_sources, create_progress, download, is_complete, verify
+from scripts.weights.download import check_sources, download, is_complete, verify
 from scripts.weights.errors import DownloadError
 from scripts.weights.hub import configured_hub, create_client
 from scripts.weights.listing import listing
+from scripts.weights.progress import create_progress
 from scripts.weights.transfer import RETRY_PAUSE_SECONDS, Transfer
 
 ROOT = Path(__file__).resolve().parents[1]

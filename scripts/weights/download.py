@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import Progress
 
 from models.weights.manifest import WeightSource
 from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
@@ -183,9 +183,3 @@ def _raise_first(futures: Sequence[Future[None]]) -> None:
     if told:
         raise told[0]
 
-
-def create_progress() -> Progress:
-    """Bars: one for all, one for each file under way."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), transient=True
-    )
