@@ -36,10 +36,11 @@ from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
+from runners.inline import is_inline
 from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
-from runners.options import gateway_service
+from runners.options import address_of, gateway_service
 from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
 from runners.start_checks import refuse_bad_start
@@ -102,6 +103,7 @@ class Miner:
             getattr(self, name),
             concurrency=getattr(CONFIGURATION.services, name).concurrency,
             methods=methods_of(CONFIGURATION, name),
+            inline=is_inline(OPTIONS.handover, address_of(runner_of(CONFIGURATION, name))),
         )
 
     @bentoml.on_startup

@@ -16,6 +16,8 @@ from gateway.metrics import STAGE_SECONDS
 from gateway.places import Places
 from gateway.presence import Presence
 from gateway.progress import enter
+from runners.handover import AbandonedError
+from runners.inline import packed, unpacked
 from runners.messages import Failure, Job, Result, Status
 
 J = TypeVar("J", bound=Job)
@@ -86,7 +88,13 @@ class Stage(Generic[J, R]):
     """One runner as seen from the gateway."""
 
     def __init__(
-        self, name: str, runner: Any, *, concurrency: int, methods: Sequence[str] = ("generate",)
+        self,
+        name: str,
+        runner: Any,
+        *,
+        concurrency: int,
+        methods: Sequence[str] = ("generate",),
+        inline: bool = False,
     ) -> None:
         """Wraps a dependency.
 
@@ -95,10 +103,12 @@ class Stage(Generic[J, R]):
             runner: What `bentoml.depends` gives.
             concurrency: Jobs in flight at most.
             methods: The runner's batched methods for this stage; a job takes the least busy one.
+            inline: Files travel inside the calls, because the runner shares no memory with this process.
         """
         self.name = name
         self.presence = Presence()
         self._runner = runner
+        self.inline = inline
         self._places = Places(concurrency, methods)
 
     @property
@@ -187,6 +197,16 @@ class Stage(Generic[J, R]):
 
     async def call(self, job: J, method: str) -> R:
         """The answer of one of the runner's methods, failure or not."""
+        if not self.inline:
+            return await self._send(job, method)
+        try:
+            sent = await asyncio.to_thread(packed, job)
+            return await asyncio.to_thread(unpacked, job, await self._send(sent, method))
+        except (AbandonedError, FileNotFoundError) as error:
+            failure = Failure(kind="abandoned", detail="the request was given up")
+            raise StageFailedError(self.name, failure) from error
+
+    async def _send(self, job: J, method: str) -> R:
         started = time.perf_counter()
         try:
             results: list[R] = await getattr(self._runner.to_async, method)([job])

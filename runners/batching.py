@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
+from runners.configuration import load_configuration
 from runners.handover import AbandonedError
+from runners.inline import collected, landed
 from runners.memory import free_memory
 from runners.messages import Failure, FailureKind, Job, Result
 from runners.shortages import is_out_of_memory, is_out_of_space
@@ -58,7 +60,8 @@ def answer_batch(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]") ->
     """
     real = [job for job in jobs if not job.noop]
     started = time.perf_counter()
-    made = _attempt(real, result_type, work)
+    with landed(real, lambda: load_configuration().services.gateway.handover_folder) as here:
+        made = [collected(*pair) for pair in zip(here, _attempt(here, result_type, work), strict=True)]
     results = iter(_with_work(made, time.perf_counter() - started))
     answers = [result_type() if job.noop else next(results) for job in jobs]
     assert len(answers) == len(jobs)

@@ -55,10 +55,23 @@ class Job(Message):
     Attributes:
         noop: Only exercises the batcher.
         reservation: A file that exists for as long as the request waits; empty if nobody can give it up.
+        files: Content of the files it reads, by attribute, where the runner shares no memory with the gateway
+            (see `runners.inline`); None where names are enough.
     """
 
     noop: bool = False
     reservation: str = ""
+    files: dict[str, bytes] | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The attributes that name files to read."""
+        return ()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The attributes that name files to fill."""
+        return ()
 
 
 class Result(Message):
@@ -67,10 +80,12 @@ class Result(Message):
     Attributes:
         failure: Set when there is no result.
         timings: Seconds of the steps inside the runner; steps of a batch are shared by its items.
+        files: Content for the files that the job named, where the runner could not fill them itself.
     """
 
     failure: Failure | None = None
     timings: dict[str, float] = {}
+    files: dict[str, bytes] = {}
 
 
 class ImageJob(Job):
@@ -125,6 +140,16 @@ class SplatJob(PixelsJob):
     latents: str = ""
     mesh: str = ""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("latents",) if self.mesh else ()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        if self.mesh:
+            return ("mesh",)
+        return ("ply", "latents") if self.latents else ("ply",)
+
 
 class SplatResult(Result):
     """The file has been written."""
@@ -137,6 +162,10 @@ class JudgeJob(Job):
 
     prompt: str = ""
     ply: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("ply",)
 
 
 class JudgeResult(Result):
@@ -168,6 +197,10 @@ class VideoJob(Job):
     max_frames: int | None = None
     product: Literal["mp4", "glb", "spz"] = "mp4"
     mesh: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("ply", "mesh") if self.mesh else ("ply",)
 
 
 class VideoResult(Result):

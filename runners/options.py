@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bentoml._internal.configuration.containers import BentoMLContainer
+
 from runners.batcher import keep_batchers_prompt
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import ServicesOptions
@@ -51,6 +53,12 @@ def runner_batch(options: RunnerOptions) -> dict[str, Any]:
         "max_batch_size": options.max_batch_size,
         "max_latency_ms": options.max_latency_ms,
     }
+
+
+def address_of(runner: Any) -> str | None:
+    """Where this process reaches a runner: BentoML tells every process; None for one in this process."""
+    address: str | None = BentoMLContainer.remote_runner_mapping.get().get(runner.name)
+    return address
 
 
 def gateway_service(configuration: Configuration) -> dict[str, Any]:

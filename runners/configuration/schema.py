@@ -57,6 +57,7 @@ class GatewayOptions:
     retry_after_seconds: Annotated[Whole, Field(ge=1, le=600)]
     max_body_bytes: Annotated[Whole, Field(ge=4096, le=2**30)]
     handover_folder: Text
+    handover: Literal["files", "inline", "auto"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

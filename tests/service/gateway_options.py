@@ -10,4 +10,5 @@ OPTIONS = GatewayOptions(
     retry_after_seconds=7,
     max_body_bytes=4096,
     handover_folder="auto",
+    handover="auto",
 )
