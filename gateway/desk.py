@@ -114,10 +114,8 @@ class Desk:
     def _admitted(self) -> Iterator[None]:
         if not self._is_ready():
             raise self._busy("not every model process is ready", code="not_ready")
-        left_behind = self._pipeline.left_behind  # their places are not free before the runners drop them
-        if self._in_work + left_behind >= self._options.concurrency:
-            given_up = f", {left_behind} that were given up are being dropped" if left_behind else ""
-            raise self._busy(f"{self._in_work} requests are in work{given_up}", code="overloaded")
+        if self._in_work >= self._options.concurrency:
+            raise self._busy(f"{self._in_work} requests are in work", code="overloaded")
         self._in_work += 1
         try:
             with IN_WORK.track_inprogress():

@@ -104,13 +104,6 @@ class Pipeline:
         self._meshes = meshes
         self._max_retries = max_retries
 
-    @property
-    def left_behind(self) -> int:
-        """How many given up requests are still at a runner, which will drop them."""
-        stages = self.stages
-        every = (stages.text_to_image, stages.matting, stages.image_to_3d, stages.validation, stages.video)
-        return sum(stage.left_behind for stage in every)
-
     async def make_ply(
         self,
         prompt: str,

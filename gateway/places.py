@@ -20,17 +20,11 @@ class Places:
         """Takes how many calls may be in flight, and the methods that take them."""
         self._slots = asyncio.Semaphore(concurrency)
         self._calls = dict.fromkeys(methods, 0)  # in flight, by method
-        self._left_behind: set[asyncio.Future[Any]] = set()
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The runner's batched methods."""
         return tuple(self._calls)
-
-    @property
-    def left_behind(self) -> int:
-        """How many calls are in flight whose requests were given up."""
-        return len(self._left_behind)
 
     async def take(self, call: Callable[[str], Awaitable[T]]) -> T:
         """What `call` gives for the least busy method, once there is a place."""
@@ -39,16 +33,10 @@ class Places:
         self._calls[method] += 1
         running = asyncio.ensure_future(call(method))
         running.add_done_callback(partial(self._free, method))
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            if not running.done():
-                self._left_behind.add(running)
-            raise
+        return await asyncio.shield(running)
 
     def _free(self, method: str, call: "asyncio.Future[Any]") -> None:
         self._calls[method] -= 1
         self._slots.release()
-        self._left_behind.discard(call)
         if not call.cancelled():
             call.exception()  # read, for nobody may have waited for it

@@ -116,11 +116,6 @@ class Stage(Generic[J, R]):
         """The runner's batched methods for this stage."""
         return self._places.methods
 
-    @property
-    def left_behind(self) -> int:
-        """How many jobs are in flight whose requests were given up."""
-        return self._places.left_behind
-
     def called(self, name: str) -> "Stage[J, R]":
         """The same runner and places under another name, for another kind of job."""
         other: Stage[J, R] = copy.copy(self)

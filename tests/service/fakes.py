@@ -7,6 +7,7 @@ prompt make stages fail on purpose:
     ugly         validation rejects it         second      the matte is empty for seed 7 only
     broken       the 3D stage raises           slow        the 3D stage takes 0.4 s for each
     dead         the 3D stage's process dies
+    greedy_STAGE       the stage lacks memory        greedy_once_STAGE  the same, the first time only
     without bottom   the mesh lacks a face
 """
 
@@ -34,6 +35,7 @@ from models.sparse import SparseTensor
 from models.stopping import between_steps
 
 NUM_SPLATS = 7000
+SATED: set[str] = set()  # stages that lacked memory once
 SIDE = 64
 Pixels = NDArray[np.uint8]
 
@@ -58,6 +60,13 @@ def read_prompt(image: Pixels) -> str:
     return data[2 : 2 + int.from_bytes(data[:2], "big")].decode()
 
 
+def lack_memory(stage: str, prompt: str) -> None:
+    """Raises what torch does without memory, if the prompt asks for it."""
+    if f"greedy_{stage}" in prompt or (f"greedy_once_{stage}" in prompt and stage not in SATED):
+        SATED.add(stage)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate more than there is.")
+
+
 class TextToImage:
     """Writes the prompt into the image."""
 
@@ -66,6 +75,8 @@ class TextToImage:
         return cls()
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int], **_: object) -> list[Pixels]:
+        for prompt in prompts:
+            lack_memory("text_to_image", prompt)
         return [
             write_prompt(f"nothing {prompt}" if "second" in prompt and seed == 7 else prompt)
             for prompt, seed in zip(prompts, seeds, strict=True)
@@ -80,6 +91,8 @@ class MatteCutter:
         return cls()
 
     def cut_out(self, images: Sequence[Pixels]) -> list[Pixels | EmptyMatteError]:
+        for image in images:
+            lack_memory("matting", read_prompt(image))
         return [
             EmptyMatteError("nothing to see")
             if "nothing" in read_prompt(image)
@@ -126,6 +139,7 @@ class ImageTo3D:
         return [tetrahedra(latents.feats[0], is_open=bool(latents.coords.any()))]
 
     def _make(self, prompt: str, seed: int) -> Gaussians | EmptyStructureError:
+        lack_memory("image_to_3d", prompt)
         if "void" in prompt:
             return EmptyStructureError("no voxel")
         if "broken" in prompt:
@@ -179,6 +193,8 @@ class Scorer:
 
     def score(self, prompts: Sequence[str], views: Sequence[Any]) -> list[Scores]:
         assert len(prompts) == len(views)
+        for prompt in prompts:
+            lack_memory("validation", prompt)
         return [Scores(alignment=-1.0 if "ugly" in prompt else 1.0, aesthetics=9.0) for prompt in prompts]
 
 

@@ -20,8 +20,6 @@ from tests.service.gateway_options import OPTIONS
 class SlowPipeline:
     """Takes a given time, or raises."""
 
-    left_behind = 0
-
     def __init__(self, seconds: float = 0.0, error: Exception | None = None) -> None:
         self.seconds = seconds
         self.error = error

@@ -207,8 +207,6 @@ async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover:
 class _Each:
     """Another pipeline for each request."""
 
-    left_behind = 0
-
     def __init__(self, pipelines: Sequence[Pipeline]) -> None:
         self._next = iter(pipelines)
 

@@ -1,0 +1,137 @@
+"""A machine that lacks memory or space for a moment: one more try, then 503 with its own code."""
+
+import errno
+import gc
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from export.mp4 import VideoEncodingError
+from runners import batching
+from runners.batching import answer_batch
+from runners.handover import fill
+from runners.messages import ImageJob, SplatResult
+from runners.shortages import is_out_of_memory, is_out_of_space
+
+NO_MACHINE_HAS = 2**62
+STAGES = ("text_to_image", "matting", "image_to_3d", "validation")
+
+
+def kinds(results: Sequence[SplatResult]) -> list[str | int]:
+    return [result.failure.kind if result.failure else result.num_splats for result in results]
+
+
+class TestOneMoreTry:
+    @pytest.fixture
+    def freed(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Grows when caches are freed."""
+        freed: list[int] = []
+        monkeypatch.setattr(batching, "free_memory", lambda: freed.append(gc.collect()))
+        return freed
+
+    def test_a_lone_job_is_tried_again_when_what_the_first_try_held_is_free(self, freed: list[int]) -> None:
+        held: list[weakref.ref[torch.Tensor]] = []
+
+        def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+            if not held:
+                large = torch.zeros(1000)
+                held.append(weakref.ref(large))
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            assert held[0]() is None
+            assert len(freed) == 1
+            return [SplatResult(num_splats=job.seed) for job in jobs]
+
+        assert kinds(answer_batch([ImageJob(seed=5)], SplatResult, work)) == [5]
+
+    def test_a_batch_is_tried_again_one_by_one_and_only_once(self, freed: list[int]) -> None:
+        worked: list[list[int]] = []
+
+        def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+            worked.append([job.seed for job in jobs])
+            if len(jobs) > 1 or jobs[0].seed == 13:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return [SplatResult(num_splats=job.seed) for job in jobs]
+
+        results = answer_batch([ImageJob(seed=seed) for seed in (1, 13, 2)], SplatResult, work)
+        assert kinds(results) == [1, "out_of_memory", 2]
+        assert worked == [[1, 13, 2], [1], [13], [2]]
+
+    def test_of_a_batch_made_one_by_one_only_what_lacked_memory_is_tried_again(
+        self, freed: list[int]
+    ) -> None:
+        worked: list[list[int]] = []
+
+        def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+            worked.append([job.seed for job in jobs])
+            short = len(worked) == 1
+            return [
+                MemoryError() if short and job.seed == 2 else SplatResult(num_splats=job.seed) for job in jobs
+            ]
+
+        results = answer_batch([ImageJob(seed=seed) for seed in (1, 2)], SplatResult, work)
+        assert kinds(results) == [1, 2]
+        assert worked == [[1, 2], [2]]
+
+
+class TestWhatLibrariesSay:
+    def test_torch_and_numpy_without_memory(self) -> None:
+        with pytest.raises(RuntimeError) as of_torch:
+            torch.empty(NO_MACHINE_HAS, dtype=torch.uint8)
+        with pytest.raises(MemoryError) as of_numpy:
+            np.empty(NO_MACHINE_HAS, np.uint8)
+        assert is_out_of_memory(of_torch.value)
+        assert is_out_of_memory(of_numpy.value)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            RuntimeError("CUDA error: out of memory"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ],
+    )
+    def test_what_a_gpu_says(self, error: Exception) -> None:
+        assert is_out_of_memory(error)
+        assert not is_out_of_space(error)
+
+    @pytest.mark.parametrize(
+        "error", [RuntimeError("shapes differ"), ValueError("x"), OSError(errno.EIO, "")]
+    )
+    def test_other_errors_are_no_shortage(self, error: Exception) -> None:
+        assert not is_out_of_memory(error)
+        assert not is_out_of_space(error)
+
+    def test_a_full_file_system(self) -> None:
+        def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+            fill("/dev/full", b"splats")
+            return [SplatResult() for _ in jobs]
+
+        (result,) = answer_batch([ImageJob()], SplatResult, work)
+        assert result.failure is not None
+        assert result.failure.kind == "no_space"
+
+    def test_an_encoder_without_space(self) -> None:
+        said = "ffmpeg ended with status 228: video.mp4: No space left on device"
+        assert is_out_of_space(VideoEncodingError(said))
+        assert not is_out_of_space(VideoEncodingError("ffmpeg ended with status 1: what"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_without_memory_is_503_that_names_it_and_then_works_again(
+    client: TestClient, stage: str
+) -> None:
+    reply = client.post("/generate", data={"prompt": f"greedy_{stage}"})
+    assert (reply.status_code, reply.json()["error"]) == (503, "out_of_memory")
+    assert reply.json()["detail"].startswith(f"{stage}: ")
+    assert int(reply.headers["retry-after"]) > 0
+    assert client.post("/generate", data={"prompt": "mug"}).status_code == 200
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_finds_memory_once_its_caches_are_free_answers(client: TestClient, stage: str) -> None:
+    assert client.post("/generate", data={"prompt": f"greedy_once_{stage}"}).status_code == 200
