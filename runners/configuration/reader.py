@@ -10,6 +10,7 @@ from bentoml.exceptions import BentoMLConfigException
 from pydantic import TypeAdapter, ValidationError
 
 from command_line.arguments import expanded
+from runners.configuration.fitting import check_fit
 from runners.configuration.leaves import (
     ConfigurationError,
     Leaf,
@@ -86,7 +87,7 @@ def read_configuration(
 
     Raises:
         ConfigurationError: The file cannot be read, a key is unknown, missing or out of range, or the profile
-            cannot run here.
+            cannot run here, or its models do not fit as they are arranged.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -97,12 +98,13 @@ def read_configuration(
     _check_presets(presets, known=leaves)
     leaves |= _environment({**environment, **absolute_paths(environment)}, known=leaves)
     _expand_homes(leaves)
+    memory = card_bytes()
     choice = choose_profile(
         profile=_text(leaves, "profile"),
         weights=_text(leaves, "weights"),
         device=_text(leaves, "device"),
         base=path.parent,
-        card_bytes=card_bytes(),
+        card_bytes=memory,
     )
     _fill_in(leaves, presets, choice.profile)
     decided = {
@@ -112,7 +114,9 @@ def read_configuration(
         "device": choice.device,
     }
     leaves |= {(key,): Leaf(value=value, where=path.name) for key, value in decided.items()}
-    return _validate(leaves)
+    configuration = _validate(leaves)
+    check_fit(configuration, memory)
+    return configuration
 
 
 def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:
