@@ -2,6 +2,8 @@
 
 import errno
 import gc
+import subprocess
+import sys
 import weakref
 from collections.abc import Sequence
 
@@ -135,3 +137,33 @@ def test_a_stage_without_memory_is_503_that_names_it_and_then_works_again(
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_that_finds_memory_once_its_caches_are_free_answers(client: TestClient, stage: str) -> None:
     assert client.post("/generate", data={"prompt": f"greedy_once_{stage}"}).status_code == 200
+
+
+HOLD = """
+import sys, torch
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(free - int(sys.argv[1]), dtype=torch.uint8, device="cuda")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA device is not here")
+def test_while_another_process_holds_the_gpus_memory_jobs_fail_for_now_and_then_work() -> None:
+    needed = 2 * 2**30
+    torch.zeros(1, device="cuda")  # this process's context comes before the other one takes the rest
+
+    def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
+        large = torch.ones(needed, dtype=torch.uint8, device="cuda")
+        return [SplatResult(num_splats=int(large[-1])) for _ in jobs]
+
+    torch.cuda.empty_cache()
+    command = [sys.executable, "-c", HOLD, str(needed // 2)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        short = answer_batch([ImageJob(), ImageJob()], SplatResult, work)
+        other.kill()
+    assert kinds(short) == ["out_of_memory", "out_of_memory"]
+    assert kinds(answer_batch([ImageJob()], SplatResult, work)) == [1]
