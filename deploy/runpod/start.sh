@@ -115,6 +115,7 @@ python=$(find_python) || fail "there is no Python; set MINER_PYTHON"
 export MINER__PROFILE="${MINER__PROFILE:-$(choose_profile)}"
 lay_out
 cd "$root" || exit 1
+[ "${WEIGHTS_DIR:-}" = "$volume/weights" ] && unset WEIGHTS_DIR # the image's own: it holds one folder a profile
 say "profile $MINER__PROFILE, volume $volume with $(df -Pk "$volume" | awk 'NR == 2 {printf "%.0f", $4 / 1048576}') GiB free"
 
 if [ "$MINER__PROFILE" != embedded ]; then

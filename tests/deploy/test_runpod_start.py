@@ -93,7 +93,7 @@ def stopped(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 def test_sigterm_reaches_the_service_and_its_status_is_handed_back(tmp_path: Path) -> None:
-    with started(tmp_path) as process:
+    with started(tmp_path, WEIGHTS_DIR=f"{tmp_path}/volume/weights") as process:  # as the image has it
         wait_for(tmp_path / "serving")
         status, output = stopped(process)
     assert status == 0, output
