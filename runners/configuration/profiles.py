@@ -118,6 +118,8 @@ def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) 
     if not folder.is_dir():
         return f"no weights in {shown}{advice}"
     if (folder / lock.LOCK_NAME).is_file():
+        if not family.downloaded:  # published networks would run with its few steps and small sizes
+            return f"weights in {shown} are downloaded ones, which need a GPU"
         half = lock.refusal(folder)
         return None if half is None else f"weights in {shown}: {half}{advice}"
     missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]

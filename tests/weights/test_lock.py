@@ -62,3 +62,13 @@ def test_absent_weights_say_what_to_run(tmp_path: Path) -> None:
         ConfigurationError, match=r"no weights in weights/24gb \(run: python scripts/download_w"
     ):
         choose(tmp_path / "weights/24gb")
+
+
+@pytest.mark.parametrize("profile", ["auto", "embedded"])
+def test_without_a_gpu_a_folder_of_downloaded_weights_is_not_taken_for_the_embedded_ones(
+    profile: str, folder: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="are downloaded ones, which need a GPU"):
+        choose_profile(
+            profile=profile, weights=str(folder), device="auto", base=folder.parents[1], card_bytes=0
+        )
