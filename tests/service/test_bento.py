@@ -73,6 +73,8 @@ def test_a_bento_builds_offline_and_holds_the_listed_files_only(
     assert {"service.py", "configuration.yaml", "gateway", "runners", "models"} <= {
         p.name for p in source.iterdir()
     }
+    image = {"deploy/docker/entrypoint.sh", "deploy/docker/healthcheck.py", "scripts/download_weights.py"}
+    assert all((source / name).is_file() for name in image)
     assert not [path for path in source.rglob("*") if UNWANTED & set(path.relative_to(source).parts)]
 
 
@@ -85,6 +87,8 @@ def test_the_container_compiles_gsplat_once_its_packages_are_there(
     steps = (docker / "Dockerfile").read_text()
     assert "build-essential" in steps  # its C++ compiler; kernels of Triton need one at run time as well
     assert 0 < steps.index("pip install -r") < steps.index(script.name)
+    assert 0 < steps.index("ARG TORCH_CUDA_ARCH_LIST=") < steps.index(script.name)
+    assert steps.count(" AS base-container\n") == 1  # deploy/docker/build renames that stage
     checked = subprocess.run(["bash", "-n", str(script)], check=False, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 
