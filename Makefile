@@ -6,12 +6,14 @@ PORT ?= 8093
 OUT ?= out
 PROMPT ?= pink bicycle
 SEED ?= -1
+VARIANT ?= gpu
+TORCH ?=
 URL ?= http://127.0.0.1:$(PORT)
 
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve generate test lint bench clean deploy-test licenses
+.PHONY: help demo serve generate test lint bench image image-test clean deploy-test licenses
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +42,12 @@ lint: $(VENV)/.installed-dev ## style and types
 
 bench: $(VENV)/.installed ## measure a service started for it; the last line is JSON
 	$(BIN)/python -m benchmarks.end_to_end --port "$(PORT)" --serve
+
+image: $(VENV)/.installed ## build the container image with docker, podman or buildah; VARIANT=cpu TORCH=... (see deploy/docker)
+	VARIANT="$(VARIANT)" TORCH="$(TORCH)" deploy/docker/build
+
+image-test: $(VENV)/.installed ## build the CPU image on a stand-in base, run it and try it (root, Debian)
+	.ci/image
 
 deploy-test: $(VENV)/.installed-dev .venv-deploy/.installed ## run the tests of deploy/ with runpod, pm2 and the Kubernetes schemas
 	.ci/gltf_tools
