@@ -75,6 +75,8 @@ class Desk:
         except Exception as error:  # the boundary of the process: everything becomes a response
             response = self._explain(error).response()
         response.headers["Server-Timing"] = watch.header()
+        if watch.cuts:
+            response.headers["X-Prompt-Truncated"] = ", ".join(watch.cuts)
         RESULTS.labels(response.status_code).inc()
         return response
 

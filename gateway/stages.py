@@ -57,6 +57,7 @@ class Stopwatch:
         self._limit = seconds
         self._started = time.perf_counter()
         self._seconds: dict[str, float] = {}
+        self.cuts: dict[str, None] = {}  # what encoders did not read all of the prompt, each once
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -130,6 +131,7 @@ class Stage(Generic[J, R]):
         """
         with watch.measure(self.name), STAGE_SECONDS.labels(self.name).time():
             result = await self._answer(job, watch)
+        watch.cuts |= dict.fromkeys(f"{self.name}.{one}" for one in result.cuts)
         for step, seconds in result.timings.items():
             watch.add(f"{self.name}.{step}", seconds)
         if result.failure is not None:

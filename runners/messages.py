@@ -81,11 +81,13 @@ class Result(Message):
         failure: Set when there is no result.
         timings: Seconds of the steps inside the runner; steps of a batch are shared by its items.
         files: Content for the files that the job named, where the runner could not fill them itself.
+        cuts: The text encoders that did not read all of the prompt (`models.prompt_lengths`).
     """
 
     failure: Failure | None = None
     timings: dict[str, float] = {}
     files: dict[str, bytes] = {}
+    cuts: list[str] = []
 
 
 class ImageJob(Job):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import bentoml
 
+from models.prompt_lengths import cuts_of
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.messages import ImageJob, ImageResult
@@ -66,4 +67,6 @@ class TextToImageRunner(ModelProcess):
             guidance=self._settings.guidance,
             max_sequence_length=self._settings.max_sequence_length,
         )
-        return [ImageResult(image=image) for image in images]
+        limit = self._settings.max_sequence_length
+        cuts = [cuts_of(self._model, job.prompt, limit) for job in jobs]
+        return [ImageResult(image=image, cuts=some) for image, some in zip(images, cuts, strict=True)]

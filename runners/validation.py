@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import bentoml
 
+from models.prompt_lengths import cuts_of
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.messages import JudgeJob, JudgeResult
@@ -78,7 +79,11 @@ class ValidationRunner(ModelProcess):
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
         views = [self._views(item) for item in splats]
         scores = self._scorer.score([job.prompt for job in jobs], views)
-        return [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
+        cuts = [cuts_of(self._scorer, job.prompt) for job in jobs]
+        verdicts = [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
+        return [
+            verdict.model_copy(update={"cuts": some}) for verdict, some in zip(verdicts, cuts, strict=True)
+        ]
 
     def _views(self, splats: "Gaussians") -> "Tensor":
         """All views, a few at a time: together they would take a GiB of a card for half a million splats."""

@@ -19,13 +19,14 @@ from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
 from models.graphs import GraphRecorder
+from models.prompt_lengths import cut
 from models.weights.guard import weights_in
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-Tokenizer = Callable[[list[str]], Tensor]
+Tokenizer = Callable[..., Tensor]  # of texts and `context_length`
 PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
 
 
@@ -139,6 +140,14 @@ class Scorer:
             ]
         ).tolist()  # once for all: every number fetched alone would wait for the card
         return [Scores(alignment=alignment, aesthetics=aesthetics) for alignment, aesthetics in numbers]
+
+    def cuts(self, prompt: str) -> list[str]:
+        """Whether the text tower does not read all of a prompt, and how much it reads."""
+        room = 8 * len(prompt) + 16  # there are no more tokens than bytes, of which cleaning makes few more
+        ids = self._tokenizer([prompt], context_length=room)[0].tolist()
+        while len(ids) > 1 and ids[-1] == ids[-2]:  # all of the padding but one
+            ids.pop()
+        return cut("clip", len(ids) - 1, self._model.context_length)
 
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
         """Unit-norm embeddings."""

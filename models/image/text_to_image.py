@@ -36,6 +36,7 @@ from models.image.flux_parts import (
     load_vae,
 )
 from models.image.klein import load_klein
+from models.prompt_lengths import cut
 from models.quantization import Scheme, scheme_named
 from models.stopping import between_steps
 from models.weights.guard import weights_in
@@ -147,6 +148,17 @@ class TextToImage:
             )
         ]
 
+    def cuts(self, prompt: str, max_sequence_length: int) -> list[str]:
+        """Which encoders do not read all of a prompt, and how much they read (`models.prompt_lengths`)."""
+        tokenizer = self.pipeline.tokenizer
+        if not hasattr(self.pipeline, "tokenizer_2"):  # klein: the prompt within a conversation
+            asked = [{"role": "user", "content": prompt}]
+            options = {"add_generation_prompt": True, "enable_thinking": False}
+            text = tokenizer.apply_chat_template(asked, tokenize=False, **options)
+            return cut("qwen3", _count(tokenizer, text), max_sequence_length)
+        clip = cut("clip", _count(tokenizer, prompt), tokenizer.model_max_length)
+        return clip + cut("t5", _count(self.pipeline.tokenizer_2, prompt), max_sequence_length)
+
     def _draw(
         self,
         prompts: Sequence[str],
@@ -175,6 +187,10 @@ def _after_step(pipeline: object, step: int, time: object, state: dict[str, Tens
     """What the pipeline calls after each step; it changes nothing."""
     between_steps()
     return {}
+
+
+def _count(tokenizer: Any, text: str) -> int:
+    return len(tokenizer(text, truncation=False, verbose=False).input_ids)
 
 
 def _load_flux1(

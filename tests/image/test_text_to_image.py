@@ -82,6 +82,17 @@ def test_a_prompt_longer_than_the_encoders_read_is_cut(model: TextToImage) -> No
     assert len(draw(model, ["shiny " * 200], [0])) == 1
 
 
+def test_what_is_cut_is_told(model: TextToImage) -> None:
+    assert model.cuts("shiny tree", LENGTH) == []
+    clip, t5 = model.cuts("shiny " * 200, LENGTH)
+    assert clip.startswith(f"clip;read={model.pipeline.tokenizer.model_max_length};of=")
+    assert t5.startswith(f"t5;read={LENGTH};of=")
+    assert all(int(one.rpartition("=")[2]) >= 200 for one in (clip, t5))
+    longest = next(n for n in range(1, 200) if model.cuts("tree " * (n + 1), LENGTH))
+    ids = model.pipeline.tokenizer_2("tree " * longest, max_length=LENGTH, truncation=True).input_ids
+    assert len(ids) == len(model.pipeline.tokenizer_2("tree " * longest).input_ids) <= LENGTH
+
+
 def test_no_prompts_give_no_images(model: TextToImage) -> None:
     assert draw(model, [], []) == []
 

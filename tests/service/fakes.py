@@ -9,6 +9,8 @@ prompt make stages fail on purpose:
     dead         the 3D stage's process dies
     greedy_STAGE       the stage lacks memory        greedy_once_STAGE  the same, the first time only
     without bottom   the mesh lacks a face
+
+Encoders read 32 words of a prompt.
 """
 
 import hashlib
@@ -31,6 +33,7 @@ from models.errors import EmptyMatteError, EmptyStructureError
 from models.gaussians.gaussians import Gaussians
 from models.latents.object_latents import ObjectLatents
 from models.mesh.mesh import Mesh
+from models.prompt_lengths import cut
 from models.sparse import SparseTensor
 from models.stopping import between_steps
 
@@ -73,6 +76,9 @@ class TextToImage:
     @classmethod
     def load(cls, folder: Path, **_: object) -> Self:
         return cls()
+
+    def cuts(self, prompt: str, max_sequence_length: int) -> list[str]:
+        return cut("clip", len(prompt.split()), 32) + cut("t5", len(prompt.split()), max_sequence_length)
 
     def generate(self, prompts: Sequence[str], seeds: Sequence[int], **_: object) -> list[Pixels]:
         for prompt in prompts:
@@ -190,6 +196,9 @@ class Scorer:
     @classmethod
     def load(cls, folder: Path, **_: object) -> Self:
         return cls()
+
+    def cuts(self, prompt: str) -> list[str]:
+        return cut("clip", len(prompt.split()), 32)
 
     def score(self, prompts: Sequence[str], views: Sequence[Any]) -> list[Scores]:
         assert len(prompts) == len(views)

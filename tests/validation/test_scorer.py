@@ -70,6 +70,13 @@ def test_any_prompt_is_scored(scorer: Scorer) -> None:
     assert all(-1 <= item.alignment <= 1 for item in scores)
 
 
+def test_what_is_cut_is_told(scorer: Scorer) -> None:
+    limit = scorer._tokenizer(["tree"]).shape[1]
+    assert scorer.cuts("green tree") == scorer.cuts("") == []
+    (told,) = scorer.cuts("tree " * 300)
+    assert told == f"clip;read={limit};of=302"  # with the marks of both ends
+
+
 def test_bad_arguments_are_refused(scorer: Scorer) -> None:
     with pytest.raises(ValueError, match="1 prompts but views of 2"):
         scorer.score(["tree"], [views(1), views(2)])
