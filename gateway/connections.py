@@ -87,6 +87,7 @@ class BoundedProtocol(H11Protocol):
         }
         self._answered = 0
         self._lingers = False
+        self.is_cut = False  # uvicorn counts it until the loop's next turn, and many may come in one
         self._wait: tuple[object, ...] = ()
         self._tick: asyncio.TimerHandle | None = None
         self.waits_since = self.loop.time()
@@ -97,11 +98,10 @@ class BoundedProtocol(H11Protocol):
         """Makes room for one more, and starts to look after it."""
         super().connection_made(transport)
         self._look()
-        if len(self.connections) > self._most:
-            others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one is not self]
-            waiting = [one for one in others if one.waits_for() is not None]
-            if waiting:
-                min(waiting, key=lambda one: one.waits_since).cut("too many")
+        held = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.is_cut]
+        waiting = [one for one in held if one is not self and one.waits_for() is not None]
+        if len(held) > self._most and waiting:
+            min(waiting, key=lambda one: one.waits_since).cut("too many")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops looking."""
@@ -182,6 +182,7 @@ class BoundedProtocol(H11Protocol):
         """Ends the connection at once."""
         if reason != "linger":
             CLOSED_CONNECTIONS.labels(reason).inc()
+        self.is_cut = True
         self.transport.abort()
 
     def refuse(self, error: HttpError) -> None:

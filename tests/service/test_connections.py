@@ -229,6 +229,17 @@ def small_window(url: str) -> socket.socket:
     return link
 
 
+def is_open(link: socket.socket) -> bool:
+    """Whether the other end has not closed."""
+    link.setblocking(False)
+    try:
+        return bool(link.recv(1))
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+
+
 def closed(url: str, reason: str) -> float:
     """How many connections the service says it cut for a reason."""
     lines = httpx.get(f"{url}/metrics").text.splitlines()
@@ -250,6 +261,7 @@ def test_probes_answer_while_more_connect_than_may(url: str) -> None:
             assert httpx.get(f"{url}/health", timeout=10).status_code == HTTPStatus.OK
         made = httpx.post(f"{url}/generate", data={"prompt": "mug"}, timeout=30)
         assert made.status_code == HTTPStatus.OK
+        assert MOST - 10 < sum(is_open(link) for link in crowd) <= MOST  # no more are cut than must be
     finally:
         for link in crowd:
             link.close()
@@ -272,6 +284,19 @@ def test_a_client_that_leaves_is_noticed_and_leaves_no_traceback(url: str, log_f
     text = log_of(log_file, "POST /generate_video -> 499")
     assert time.monotonic() - started < SLACK_SECONDS
     assert "Traceback" not in text
+
+
+def test_where_a_long_prompt_is_cut_the_answer_says_so(url: str) -> None:
+    for words, told in (
+        (
+            40,
+            "text_to_image.clip;read=32;of=40, text_to_image.t5;read=32;of=40, validation.clip;read=32;of=40",
+        ),
+        (32, None),
+    ):
+        made = httpx.post(f"{url}/generate", data={"prompt": "mug " * words}, timeout=60)
+        assert made.status_code == HTTPStatus.OK
+        assert made.headers.get("x-prompt-truncated") == told
 
 
 # Pages
