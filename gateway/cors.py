@@ -14,6 +14,7 @@ EXPOSED = (
     "Retry-After",
     "Server-Timing",
     "X-BentoML-Request-ID",
+    "X-Mesh-Report",
     "X-Mesh-Watertight",
     "X-Prompt-Truncated",
     "X-Reject-Reason",
