@@ -40,6 +40,8 @@ def lack_of_mesh_decoder(configuration: Configuration) -> str | None:
     if configuration.random_weights:
         return None
     folder = Path(configuration.weights) / "image_to_3d"
+    if configuration.services.gateway.handover == "inline" and not folder.exists():
+        return None  # the models are elsewhere, and so is the answer
     try:
         named = json.loads((folder / "pipeline.json").read_text())["args"]["models"].get(MESH_ROLE)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

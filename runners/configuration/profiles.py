@@ -52,7 +52,9 @@ class Choice:
     device: Literal["cpu", "cuda"]
 
 
-def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_bytes: int) -> Choice:
+def choose_profile(
+    *, profile: str, weights: str, device: str, base: Path, card_bytes: int, spread: bool = False
+) -> Choice:
     """Picks the profile.
 
     Args:
@@ -61,6 +63,8 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
         device: `auto`, `cpu` or `cuda`.
         base: Folder of the configuration file.
         card_bytes: Memory of the largest card, 0 without one.
+        spread: Other hosts run the models, so that weights and card need not be here: a profile that is asked
+            for by name is taken at its word.
 
     Raises:
         ConfigurationError: Unknown names, or a profile whose weights or card are missing.
@@ -86,7 +90,7 @@ def choose_profile(*, profile: str, weights: str, device: str, base: Path, card_
         except PermissionError as error:
             refusal = f"uid {os.getuid()} may not read {error.filename}"
         refusal = refusal or _lack_of_card(family, card_bytes, advise=profile != "auto")
-        if refusal is None:
+        if refusal is None or (spread and profile != "auto"):
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
             return Choice(
                 profile=family.name, reason=reason, weights=folder, device="cuda" if card_bytes else "cpu"

@@ -105,6 +105,7 @@ def read_configuration(
         device=_text(leaves, "device"),
         base=path.parent,
         card_bytes=memory,
+        spread=_is_spread(leaves),
     )
     _fill_in(leaves, presets, choice.profile)
     decided = {
@@ -117,6 +118,12 @@ def read_configuration(
     configuration = _validate(leaves)
     check_fit(configuration, memory)
     return configuration
+
+
+def _is_spread(leaves: Leaves) -> bool:
+    """Whether the models may run on other hosts than this one."""
+    leaf = leaves.get(("services", "gateway", "handover"))
+    return leaf is not None and leaf.value == "inline"
 
 
 def _environment(environment: Mapping[str, str], *, known: Leaves) -> Leaves:

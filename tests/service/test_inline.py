@@ -14,8 +14,11 @@ import httpx
 import pytest
 
 from runners.batching import answer_batch
+from runners.configuration import ConfigurationError, read_configuration
+from runners.configuration.reader import DEFAULT_FILE
 from runners.handover import AbandonedError, fill
 from runners.inline import is_inline, packed, unpacked
+from runners.mesh import lack_of_mesh_decoder
 from runners.messages import Job, JudgeJob, JudgeResult, SplatJob, SplatResult, VideoJob
 from tests.service.conftest import (
     FAKE_SERVICE,
@@ -198,3 +201,21 @@ def test_a_gateway_and_models_in_containers_of_their_own_give_every_product(
         assert client.post("/generate_video/", data=form | {"video_res": 64}).content[4:8] == b"ftyp"
         assert client.post("/generate/", data={"prompt": "ugly"}).status_code == 204
         assert list((tmp_path / "models/files").rglob("*.ply")) == []
+
+
+def test_a_gateway_needs_neither_the_weights_nor_the_gpu_of_a_profile_that_runs_elsewhere() -> None:
+    environment = {"MINER__PROFILE": "24gb", "WEIGHTS_DIR": "/no/such/folder"}
+    with pytest.raises(ConfigurationError, match="no weights in /no/such/folder"):
+        read_configuration(DEFAULT_FILE, environment, lambda: 0)
+    inline = environment | {"MINER__SERVICES__GATEWAY__HANDOVER": "inline"}
+    configuration = read_configuration(DEFAULT_FILE, inline, lambda: 0)
+    assert (configuration.profile, configuration.device) == ("24gb", "cpu")
+    assert configuration.services.gateway.video_deadline_seconds == 30  # of that profile
+    assert lack_of_mesh_decoder(configuration) is None
+    with pytest.raises(ConfigurationError, match="profile"):
+        read_configuration(DEFAULT_FILE, inline | {"MINER__PROFILE": "25gb"}, lambda: 0)
+
+
+def test_a_profile_that_is_not_named_still_follows_from_what_is_here() -> None:
+    inline = {"MINER__SERVICES__GATEWAY__HANDOVER": "inline"}
+    assert read_configuration(DEFAULT_FILE, inline, lambda: 0).profile == "embedded"
