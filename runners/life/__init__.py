@@ -1,0 +1,1 @@
+"""How the service's processes live and end together, and what they leave behind."""
