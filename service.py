@@ -37,22 +37,31 @@ from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline
+from runners.life.folders import use_scratch_folder
+from runners.life.worker import die_with_supervisor, is_supervised, leave_later
 from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
-from runners.options import address_of, gateway_service
+from runners.options import address_of, drain_seconds, gateway_service
 from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
 from runners.start_checks import refuse_bad_start
 
 # Here, because every process imports this file, the parent before it starts others.
+die_with_supervisor()
 escape_records()
 raise_descriptor_limit()
 install()
 CONFIGURATION = load_configuration()
 refuse_bad_start(CONFIGURATION)
+if is_supervised():
+    use_scratch_folder()
 OPTIONS = CONFIGURATION.services.gateway
 HTTP = CONFIGURATION.services.http
+if bentoml.server_context.worker_index is None:  # the process that will start the others, or a test's
+    from runners.life.supervisor import supervise
+
+    supervise(drain_seconds(CONFIGURATION.services, margins=2), [handover_root(OPTIONS.handover_folder)])
 PROBES = create_probes(CONFIGURATION)
 
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
@@ -96,6 +105,9 @@ class Miner:
         self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
         PROBES.state.report = self._readiness.report
         self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
+        if is_supervised():
+            limit = drain_seconds(CONFIGURATION.services)
+            leave_later(lambda: self._desk.is_idle, limit, when_asked=self._desk.close)
 
     def _stage(self, name: StageName) -> Stage[Any, Any]:
         return Stage(
@@ -114,12 +126,12 @@ class Miner:
 
     @bentoml.on_shutdown
     async def leave(self) -> None:
-        """Lets the runners go."""
+        """Removes what it left in memory; the supervisor lets the runners go."""
         self._watcher.cancel()
         self._handover.close()
 
     async def __is_ready__(self) -> bool:
-        return self._readiness.is_ready
+        return self._readiness.is_ready and not self._desk.is_closed
 
     @bentoml.api(route="/generate")
     async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply") -> Ply:

@@ -43,6 +43,16 @@ class Desk:
         self._options = options
         self._is_ready = is_ready
         self._in_work = 0
+        self.is_closed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is in work."""
+        return self._in_work == 0
+
+    def close(self) -> None:
+        """Admits nobody any more, because the service leaves."""
+        self.is_closed = True
 
     async def answer(
         self,
@@ -114,6 +124,8 @@ class Desk:
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:
+        if self.is_closed:
+            raise self._busy("the service is leaving", code="leaving")
         if not self._is_ready():
             raise self._busy("not every model process is ready", code="not_ready")
         if self._in_work >= self._options.concurrency:

@@ -14,6 +14,8 @@ KEEP_CONNECTIONS = {"max_requests": 10**9, "max_age": 1e9}
 NO_PROBE = {"enabled": False, "timeout": 1, "period": 10}
 # The gateway's own deadline answers first; BentoML's only ends what the gateway could not.
 TIMEOUT_MARGIN_SECONDS = 30
+# A gateway that leaves waits so long beyond the longest deadline; whoever waits for it waits twice that.
+DRAIN_MARGIN_SECONDS = 5.0
 
 
 def runner_service(options: RunnerOptions, *, threads: int = 1) -> dict[str, Any]:
@@ -59,6 +61,12 @@ def address_of(runner: Any) -> str | None:
     """Where this process reaches a runner: BentoML tells every process; None for one in this process."""
     address: str | None = BentoMLContainer.remote_runner_mapping.get().get(runner.name)
     return address
+
+
+def drain_seconds(services: ServicesOptions, margins: int = 1) -> float:
+    """How long requests in work may take once the service was asked to leave, and some margins beyond it."""
+    gateway = services.gateway
+    return max(gateway.deadline_seconds, gateway.video_deadline_seconds) + margins * DRAIN_MARGIN_SECONDS
 
 
 def gateway_service(configuration: Configuration) -> dict[str, Any]:

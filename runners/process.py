@@ -2,14 +2,11 @@
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import bentoml
@@ -17,7 +14,7 @@ import bentoml
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import StageName
 from runners.garbage import collect_rarely, keep_for_good
-from runners.handover import gateway_is_gone, handover_root, own_folder
+from runners.life.worker import is_supervised, leave_when_told
 from runners.machine import usable_cores
 from runners.memory import (
     allocated_bytes,
@@ -29,11 +26,11 @@ from runners.memory import (
     prepare_allocator,
 )
 from runners.messages import Status
+from runners.options import drain_seconds
 
 if TYPE_CHECKING:
     from models.graphs import GraphRecorder
 
-DRAIN_MARGIN_SECONDS = 5.0
 MAX_THREADS = {"cpu": 8, "cuda": 4}
 
 logger = logging.getLogger(__name__)
@@ -69,9 +66,8 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     os.setpriority(os.PRIO_PROCESS, 0, max(options.niceness, os.getpriority(os.PRIO_PROCESS, 0)))
     if configuration.device == "cuda":
         prepare_allocator()
-    gateway = configuration.services.gateway
-    longest = max(gateway.deadline_seconds, gateway.video_deadline_seconds)
-    leave_after_gateway(own_folder(handover_root(gateway.handover_folder)), longest + DRAIN_MARGIN_SECONDS)
+    if is_supervised() and bentoml.server_context.service_type == "service":  # no entry on a host of its own
+        leave_when_told(drain_seconds(configuration.services, margins=3))
     import torch
 
     torch.set_num_threads(threads)
@@ -93,42 +89,6 @@ def show_own_logs() -> None:
     """Lets this project's INFO lines through BentoML's handlers, which show others' warnings only."""
     for layer in ("service", "gateway", "runners", "validation", "models"):
         logging.getLogger(layer).setLevel(logging.INFO)
-
-
-@cache
-def leave_after_gateway(folder: Path, limit_seconds: float) -> None:
-    """Puts SIGTERM and SIGINT off until the gateway has left, so that requests in work can end.
-
-    BentoML sends SIGTERM to all processes at once; without this an idle runner is gone when a request reaches
-    it. Several stages in one process ask for it once.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        previous = signal.getsignal(number)
-        drained = threading.Event()
-
-        def handle(
-            received: int,
-            frame: FrameType | None,
-            previous: object = previous,
-            drained: threading.Event = drained,
-        ) -> None:
-            if drained.is_set() and callable(previous):
-                previous(received, frame)
-            else:
-                waiter = threading.Thread(
-                    target=_forward_later, args=(received, drained, folder, limit_seconds), daemon=True
-                )
-                waiter.start()
-
-        signal.signal(number, handle)
-
-
-def _forward_later(number: int, drained: threading.Event, folder: Path, limit_seconds: float) -> None:
-    deadline = time.monotonic() + limit_seconds
-    while time.monotonic() < deadline and not gateway_is_gone(folder):
-        time.sleep(0.05)
-    drained.set()
-    os.kill(os.getpid(), number)
 
 
 def graph_recorder(

@@ -13,7 +13,8 @@ from benchmarks.measure import Call
 from command_line.running import run_program
 from export.ply import read_ply, write_ply
 from models.gaussians.cleanup import clean_up
-from runners.handover import SHARED_MEMORY, fill, make_room
+from runners.handover import fill, make_room
+from runners.life.folders import SHARED_MEMORY
 
 
 def cases(lab: Lab) -> Iterator[Case]:

@@ -4,15 +4,21 @@ Standard input: an .npz with vertices, faces, side and margin. Standard output: 
 texels, or without `texels` if one texture does not hold all charts.
 """
 
+import ctypes
 import io
+import signal
 import sys
 
 import numpy as np
 import xatlas
 
+SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
+
 
 def main() -> None:
-    """Unwraps one mesh."""
+    """Unwraps one mesh; not for a process that died, where the system can tell."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     request = np.load(io.BytesIO(sys.stdin.buffer.read()))
     options = xatlas.PackOptions()
     options.resolution, options.padding = int(request["side"]), int(request["margin"])

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from gateway import VERSION
-from runners.options import TIMEOUT_MARGIN_SECONDS
-from runners.process import DRAIN_MARGIN_SECONDS
+from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import deploy_tool, longest_deadline
 
 ROOT = Path(__file__).parents[2]

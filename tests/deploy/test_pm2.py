@@ -14,8 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from runners.options import TIMEOUT_MARGIN_SECONDS
-from runners.process import DRAIN_MARGIN_SECONDS
+from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import longest_deadline
 from tests.export.node_tools import node_package, program
 from tests.service.conftest import (

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.options import TIMEOUT_MARGIN_SECONDS
-from runners.process import DRAIN_MARGIN_SECONDS
+from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import longest_deadline
 
 UNIT = Path(__file__).parents[2] / "deploy/systemd/fast-3d-miner.service"

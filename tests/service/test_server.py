@@ -3,24 +3,18 @@
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
-import threading
 import time
-from pathlib import Path
 
 import aiohttp
 import httpx
-import psutil
 import pytest
 
-from runners.handover import PREFIX
 from tests.service.conftest import (
     FAKE_SERVICE,
     ROOT,
     free_port,
     placeholder_weights,
-    running_server,
     serve_command,
     small_environment,
     wait_until_ready,
@@ -157,30 +151,6 @@ def test_a_crashed_runner_fails_its_request_only_and_comes_back(server: str) -> 
         assert client.get("/health").status_code == 200
         wait_until_ready(client)
         assert client.post("/generate", data={"prompt": "mug"}).status_code == 200
-
-
-def test_sigterm_lets_a_request_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    environment = small_environment(placeholder_weights()) | {
-        "MINER__SERVICES__GATEWAY__HANDOVER_FOLDER": str(tmp_path)
-    }
-    with running_server(environment, port=free_port()) as (url, process):
-        children = psutil.Process(process.pid).children(recursive=True)
-        assert [path.name.startswith(PREFIX) for path in tmp_path.iterdir()] == [True]
-        replies: list[httpx.Response] = []
-        request = threading.Thread(
-            target=lambda: replies.append(
-                httpx.post(f"{url}/generate", data={"prompt": "slow slow slow"}, timeout=60)
-            )
-        )
-        request.start()
-        time.sleep(0.5)  # the 3D stage is at work, validation is idle
-        process.send_signal(signal.SIGTERM)
-        request.join()
-        assert [reply.status_code for reply in replies] == [200]
-        process.wait(timeout=30)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert alive == []
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bad_configuration_stops_the_start_with_its_key() -> None:

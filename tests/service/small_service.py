@@ -1,0 +1,66 @@
+"""The supervisor with two processes that load nothing: python small_service.py LOG DRAIN GATEWAY RUNNER.
+
+Each of the two names what the process does when it is asked to leave: `leave` after a moment, or `stay`.
+"""
+
+import sys
+from pathlib import Path
+
+from _bentoml_impl.server.serving import API_SERVER_NAME  # type: ignore[import-untyped]
+from bentoml._internal.utils.circus import create_standalone_arbiter
+from bentoml.serving import create_watcher
+from circus.sockets import CircusSocket
+
+from runners.life import supervisor
+from runners.life.worker import TOLD
+
+PROCESS = """
+import os, signal, socket, sys, time
+name, ask, answer, log = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+def say(word):
+    with open(log, "a") as file:
+        file.write(f"{name} {word}\\n")
+def leave(*_):
+    say("asked")
+    if answer == "leave":
+        time.sleep(0.3)
+        say("gone")
+        os._exit(0)
+for number in (signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(number, leave if number == ask else signal.SIG_IGN)
+listening = 0
+for fd in range(3, 100):
+    try:
+        found = socket.socket(fileno=os.dup(fd))
+        listening += found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        pass
+say(f"listens on {listening}")
+while True:
+    signal.pause()
+"""
+
+
+def main() -> None:
+    """Serves until it is asked to leave."""
+    log, drain, gateway, runner = sys.argv[1:]
+    supervisor.RUNNER_SECONDS = 1.0
+    supervisor.supervise(float(drain), [])
+    names = {supervisor.GATEWAY: (API_SERVER_NAME, 15, gateway), "service_x": ("x", int(TOLD), runner)}
+    watchers = [
+        create_watcher(
+            name=name, args=["-c", PROCESS, name, str(ask), answer, log, f"$(circus.sockets.{socket})"]
+        )
+        for name, (socket, ask, answer) in names.items()
+    ]
+    sockets = [
+        CircusSocket(name=API_SERVER_NAME, host="127.0.0.1", port=0),
+        CircusSocket(name="x", path=str(Path(log).parent / "sockets" / "x")),
+    ]
+    arbiter = create_standalone_arbiter(watchers, sockets=sockets)
+    Path(f"{log}.endpoints").write_text(f"{arbiter.endpoint} {arbiter.pubsub_endpoint}")
+    arbiter.start()
+
+
+if __name__ == "__main__":
+    main()
