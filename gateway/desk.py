@@ -14,7 +14,7 @@ from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import StageFailedError, Stopwatch
 from runners.configuration.schema import GatewayOptions
-from runners.handover import Handover
+from runners.handover import Handover, HandoverError
 from runners.messages import FailureKind
 from runners.shortages import is_out_of_space
 
@@ -145,6 +145,9 @@ class Desk:
     def _explain(self, error: Exception) -> HttpError:
         if isinstance(error, BentoMLException) and error.error_code == 503:
             return self._busy("a model process is overloaded", code="overloaded")
+        if isinstance(error, HandoverError):
+            logger.warning("%s", error)
+            return self._busy(str(error), code=error.code)
         if isinstance(error, StageFailedError) and error.failure.kind in PASSING:
             logger.warning("a request failed for now: %s", error)
             return self._busy(f"{error.stage}: {error.failure.detail}", code=PASSING[error.failure.kind])

@@ -4,16 +4,14 @@ The gateway reserves an empty file and passes its name; the runner fills it only
 gateway reads it and removes it, whatever happened. So a removed reservation also tells a runner that nobody
 waits any more, and nothing is left behind when the gateway gave up before the runner was done.
 
-All processes of one service share a folder named for their common parent. The gateway holds a lock in it for
-as long as it lives: that tells runners when they may leave, and the next start which folders are left over
-from the dead.
+Each gateway process has a folder of its own (`runners.life.folders`), which is made again when it disappears:
+the requests in work then fail with a word for it, the next ones do not.
 """
 
-import fcntl
+import errno
 import logging
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,33 +20,54 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from runners.life.folders import SHARED_MEMORY, TEMPORARY, OwnFolder
+
 logger = logging.getLogger(__name__)
 
-PREFIX = "fast-3d-miner"
-LOCK_NAME = "gateway.lock"
-SHARED_MEMORY = Path("/dev/shm")
 SUFFIXES = (".ply", ".latents", ".mesh")
 MIN_FREE_BYTES = 2**30
+USUAL_OBJECT_BYTES = 6 * 2**20  # one of the embedded family, its mesh included; until a larger one was seen
+MIB = 2**20
 PIECE_BYTES = 2**22
 WRITING_THREADS = 4
+FULL = (errno.ENOSPC, errno.EDQUOT)
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # the last: a link stands in the file's place
+WRITE_FLAGS = os.O_WRONLY | os.O_NOFOLLOW
 
 
 class AbandonedError(Exception):
     """The reservation is gone: its request was given up."""
 
 
+class HandoverError(Exception):
+    """Files cannot be handed over now; the next request may succeed.
+
+    Attributes:
+        code: The word for it in an answer.
+    """
+
+    code = "no_handover"
+
+
+class NoRoomError(HandoverError):
+    """The file system of the hand-over folder is full."""
+
+    code = "no_space"
+
+
+class LostFilesError(HandoverError):
+    """The hand-over folder disappeared while a request was in work."""
+
+    code = "handover_lost"
+
+
 def handover_root(setting: str | Literal["auto"]) -> Path:
-    """The folder that holds the services' own folders."""
+    """The folder that holds the gateways' own folders."""
     if setting != "auto":
         return Path(setting)
     if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free >= MIN_FREE_BYTES:
         return SHARED_MEMORY
-    return Path(tempfile.gettempdir())
-
-
-def own_folder(root: Path) -> Path:
-    """The folder shared by this process and its siblings."""
-    return root / f"{PREFIX}-{os.getuid()}-{os.getppid()}"
+    return TEMPORARY
 
 
 def make_room(reservation: str, num_bytes: int) -> None:
@@ -57,8 +76,8 @@ def make_room(reservation: str, num_bytes: int) -> None:
     Meant to run beside the computing of what the file will hold. Where the reservation is gone nothing
     happens, `fill` says so; where memory is short, or the file system can't, the file stays empty.
     """
-    with suppress(FileNotFoundError):
-        descriptor = os.open(reservation, os.O_WRONLY)
+    with suppress(AbandonedError):
+        descriptor = _open(reservation)
         try:
             _allocate(descriptor, num_bytes)
         except OSError as error:
@@ -79,16 +98,23 @@ def _tell_once(folder: Path, reason: str) -> None:
     logger.warning("files in %s are written without room made before: %s", folder, reason)
 
 
+def _open(reservation: str) -> int:
+    try:
+        return os.open(reservation, WRITE_FLAGS)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        raise AbandonedError("the request was given up") from error
+
+
 def fill(reservation: str, *parts: bytes | memoryview) -> None:
     """Writes a reserved file; large parts with several threads, because the kernel's copying takes longest.
 
     Raises:
         AbandonedError: The reservation is gone.
+        NoRoomError: There is no room for the file, which then stays empty.
     """
-    try:
-        descriptor = os.open(reservation, os.O_WRONLY)
-    except FileNotFoundError as error:
-        raise AbandonedError("the request was given up") from error
+    descriptor = _open(reservation)
     pieces, offset = list[tuple[memoryview, int]](), 0
     for part in parts:
         view = memoryview(part)
@@ -98,8 +124,17 @@ def fill(reservation: str, *parts: bytes | memoryview) -> None:
         with ThreadPoolExecutor(WRITING_THREADS) as pool:
             list(pool.map(lambda piece: _write_piece(descriptor, *piece), pieces))
         os.ftruncate(descriptor, offset)  # whatever `make_room` took beyond that
+    except OSError as error:
+        os.ftruncate(descriptor, 0)
+        raise _explained(error, Path(reservation).parent.parent) from error
     finally:
         os.close(descriptor)
+
+
+def _explained(error: OSError, root: Path) -> HandoverError:
+    if error.errno in FULL:
+        return NoRoomError(f"{root}, where files are handed over, is full")
+    return HandoverError(f"no files can be handed over in {root}: {error.strerror}")
 
 
 def _write_piece(descriptor: int, piece: memoryview, offset: int) -> None:
@@ -109,31 +144,68 @@ def _write_piece(descriptor: int, piece: memoryview, offset: int) -> None:
 
 
 class Handover:
-    """The gateway's side: makes reservations, and holds the lock until `close`."""
+    """The gateway's side: makes reservations in a folder of its own."""
 
     def __init__(self, root: Path) -> None:
-        """Opens the service's folder and removes what dead services left in `root`."""
-        self._folder = own_folder(root)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(self._folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
-        if _try_lock(self._lock, fcntl.LOCK_EX):  # no sibling is alive: whatever lies here is stale
-            for file in (f for f in self._folder.iterdir() if f.suffix in SUFFIXES):
-                file.unlink(missing_ok=True)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
-        _remove_dead_folders(root, keep=self._folder)
+        """Opens the folder, and removes what dead services left in `root`.
+
+        Raises:
+            OSError: No private folder can be made there.
+        """
+        self._root = root
+        self._folder = OwnFolder(root)
+        self._object_bytes = 0  # the largest one seen
+        lack = self.lack_of_room()
+        if lack is not None:
+            logger.warning("%s", lack)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie now."""
+        return self._folder.path
 
     @contextmanager
     def reserve(self) -> Iterator[Path]:
-        """An empty .ply file, and beside it a .latents and a .mesh, that exist only inside the block."""
-        path = self._folder / f"{uuid.uuid4().hex}.ply"
-        files = [path.with_suffix(suffix) for suffix in SUFFIXES]
-        for file in files:
-            file.touch(mode=0o600, exist_ok=False)
+        """An empty .ply file, and beside it a .latents and a .mesh, that exist only inside the block.
+
+        Raises:
+            HandoverError: They cannot be made, or disappeared before the block failed.
+        """
+        files = self._make_files()
         try:
-            yield path
+            yield files[0]
+        except Exception as error:
+            if not all(file.exists() for file in files):
+                raise LostFilesError(f"{files[0].parent} disappeared with the request's files") from error
+            raise
         finally:
+            self._object_bytes = max(self._object_bytes, sum(map(_size, files)))
             for file in files:
                 file.unlink(missing_ok=True)
+
+    def _make_files(self) -> list[Path]:
+        try:
+            path = self._folder.ensure() / f"{uuid.uuid4().hex}.ply"
+            files = [path.with_suffix(suffix) for suffix in SUFFIXES]
+            for file in files:
+                file.touch(mode=0o600, exist_ok=False)
+        except OSError as error:
+            raise _explained(error, self._root) from error
+        return files
+
+    def lack_of_room(self) -> str | None:
+        """Why not even one object's files fit, those of requests in work aside; None if they do."""
+        needed = self._object_bytes or USUAL_OBJECT_BYTES
+        try:
+            found = os.statvfs(self._folder.ensure())
+        except OSError as error:
+            return str(_explained(error, self._root))
+        room = found.f_bavail * found.f_frsize + sum(map(_size, self._folder.path.iterdir()))
+        if room >= needed:
+            return None
+        return (
+            f"{self._root} has room for {room / MIB:.1f} MiB, and one object's files take {needed / MIB:.1f}"
+        )
 
     @staticmethod
     def replace(ply: Path, better: Path) -> None:
@@ -142,33 +214,11 @@ class Handover:
             better.with_suffix(suffix).replace(ply.with_suffix(suffix))
 
     def close(self) -> None:
-        """Lets the runners leave; removes the folder if no sibling uses it."""
-        if _try_lock(self._lock, fcntl.LOCK_EX):
-            shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._lock)
+        """Removes the folder."""
+        self._folder.close()
 
 
-def gateway_is_gone(folder: Path) -> bool:
-    """Whether no gateway holds the folder's lock."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR)
-    except FileNotFoundError:
-        return True
-    try:
-        return _try_lock(descriptor, fcntl.LOCK_EX)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, mode: int) -> bool:
-    try:
-        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _remove_dead_folders(root: Path, *, keep: Path) -> None:
-    for folder in root.glob(f"{PREFIX}-{os.getuid()}-*"):
-        if folder != keep and (folder / LOCK_NAME).exists() and gateway_is_gone(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+def _size(file: Path) -> int:
+    with suppress(OSError):  # gone meanwhile
+        return file.stat().st_size
+    return 0

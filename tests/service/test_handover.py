@@ -2,21 +2,20 @@
 
 import errno
 import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from runners.handover import (
-    LOCK_NAME,
-    PREFIX,
     AbandonedError,
     Handover,
+    HandoverError,
+    LostFilesError,
+    NoRoomError,
     fill,
-    gateway_is_gone,
     make_room,
-    own_folder,
 )
 
 
@@ -73,38 +72,83 @@ def test_a_reservation_that_was_given_up_is_not_filled(tmp_path: Path) -> None:
     handover.close()
 
 
-def test_files_of_dead_services_are_removed_at_start_and_those_of_living_ones_stay(tmp_path: Path) -> None:
-    dead, living = (tmp_path / f"{PREFIX}-{os.getuid()}-{name}" for name in ("dead", "living"))
-    for folder in (dead, living):
-        folder.mkdir()
-        (folder / "stale.ply").touch()
-        (folder / LOCK_NAME).touch()
-    hold = (
-        "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print(flush=True); input()"
-    )
-    command = [sys.executable, "-c", hold, str(living / LOCK_NAME)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        handover = Handover(tmp_path)
-        assert not dead.exists()
-        assert (living / "stale.ply").exists()
-        handover.close()
-        holder.communicate(b"\n")
+def test_a_folder_that_disappears_is_made_again(tmp_path: Path) -> None:
+    def lose() -> None:
+        shutil.rmtree(handover.folder)
+        raise RuntimeError
 
-
-def test_own_leftovers_of_a_crash_are_removed_at_start(tmp_path: Path) -> None:
-    own_folder(tmp_path).mkdir()
-    stale = own_folder(tmp_path) / "stale.ply"
-    stale.touch()
     handover = Handover(tmp_path)
-    assert not stale.exists()
+    with pytest.raises(LostFilesError), handover.reserve():
+        lose()
+    with handover.reserve() as path:
+        fill(str(path), b"splats")
+        assert path.read_bytes() == b"splats"
+    handover.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_of_the_request_itself_stays_what_it_is(tmp_path: Path) -> None:
+    handover = Handover(tmp_path)
+    with pytest.raises(ZeroDivisionError), handover.reserve():
+        raise ZeroDivisionError
     handover.close()
 
 
-def test_runners_see_whether_the_gateway_lives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_and_the_file_gives_its_room_back(
+    reason: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, piece: memoryview, offset: int) -> int:
+        raise OSError(reason, os.strerror(reason))
+
     handover = Handover(tmp_path)
-    folder = own_folder(tmp_path)
-    assert not gateway_is_gone(folder)
+    with handover.reserve() as path:
+        make_room(str(path), 1_000_000)
+        monkeypatch.setattr(os, "pwrite", refuse)
+        with pytest.raises(NoRoomError, match="full"):
+            fill(str(path), b"splats")
+        assert path.stat().st_size == 0
     handover.close()
-    assert gateway_is_gone(folder)
+
+
+def test_a_folder_that_cannot_be_made_again_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    handover = Handover(root)
+    shutil.rmtree(root)
+    root.touch()
+    with pytest.raises(HandoverError, match=str(root)), handover.reserve():
+        pass
+    assert str(root) in (handover.lack_of_room() or "")
+    handover.close()
+
+
+def test_links_in_place_of_files_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    handover = Handover(tmp_path / "root")
+    with handover.reserve() as path:
+        path.unlink()
+        path.symlink_to(tmp_path / "precious")
+        make_room(str(path), 100)
+        with pytest.raises(AbandonedError):
+            fill(str(path), b"splats")
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    handover.close()
+
+
+def test_too_little_room_is_known_before_a_request_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = 2**30
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=room, f_frsize=1))
+    handover = Handover(tmp_path)
+    assert handover.lack_of_room() is None
+    with handover.reserve() as path:
+        fill(str(path), bytes(20_000_000))  # the largest object so far
+        room = 1_000_000
+        assert handover.lack_of_room() is None  # which is there with what it leaves
+    lack = handover.lack_of_room() or ""
+    assert lack.startswith(f"{tmp_path} has room for 1.0 MiB")
+    assert "19.1" in lack
+    handover.close()
+    Handover(tmp_path).close()
+    assert "1.0 MiB" in caplog.text
