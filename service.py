@@ -38,6 +38,7 @@ from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline
 from runners.life.folders import use_scratch_folder
+from runners.life.metrics import look_after_folders
 from runners.life.worker import die_with_supervisor, is_supervised, leave_later
 from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
@@ -106,6 +107,7 @@ class Miner:
         PROBES.state.report = self._readiness.report
         self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
         if is_supervised():
+            look_after_folders()
             limit = drain_seconds(CONFIGURATION.services)
             leave_later(lambda: self._desk.is_idle, limit, when_asked=self._desk.close)
 

@@ -2,6 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from runners.life.metrics import reserve_room
+
+reserve_room()
 RESULTS = Counter("fast_3d_miner_results", "Answers of both paths.", ["status"])
 STAGE_SECONDS = Histogram(
     "fast_3d_miner_stage_seconds",

@@ -14,6 +14,7 @@ import bentoml
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import StageName
 from runners.garbage import collect_rarely, keep_for_good
+from runners.life.metrics import look_after_folders
 from runners.life.worker import is_supervised, leave_when_told
 from runners.machine import usable_cores
 from runners.memory import (
@@ -66,6 +67,8 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     os.setpriority(os.PRIO_PROCESS, 0, max(options.niceness, os.getpriority(os.PRIO_PROCESS, 0)))
     if configuration.device == "cuda":
         prepare_allocator()
+    if is_supervised():
+        look_after_folders()
     if is_supervised() and bentoml.server_context.service_type == "service":  # no entry on a host of its own
         leave_when_told(drain_seconds(configuration.services, margins=3))
     import torch

@@ -27,6 +27,7 @@ from bentoml._internal.utils import circus as arbiters
 from circus.exc import ConflictError
 
 from runners.life.folders import TEMPORARY, OwnFolder, hold, remove_dead_folders
+from runners.life.metrics import METRICS_VARIABLE, MetricsFolder
 from runners.life.worker import SUPERVISOR_VARIABLE, TOLD
 
 GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
@@ -68,7 +69,7 @@ class Supervisor(BentoArbiter):
         """
         self._drain_seconds, self._asked = drain_seconds, 0.0
         self._roots = {TEMPORARY, *folders}
-        self._controls = OwnFolder(TEMPORARY)
+        self._controls, self._metrics = OwnFolder(TEMPORARY), MetricsFolder()
         options["endpoint"] = f"ipc://{self._controls.path}/control"
         options["pubsub_endpoint"] = f"ipc://{self._controls.path}/events"
         keeps_hangups_out = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # as nohup does
@@ -84,7 +85,7 @@ class Supervisor(BentoArbiter):
             hold(folder)
 
     def _prepare(self, watcher: Any) -> None:
-        watcher.env |= {SUPERVISOR_VARIABLE: str(os.getpid())}
+        watcher.env |= {SUPERVISOR_VARIABLE: str(os.getpid()), METRICS_VARIABLE: str(self._metrics.path)}
         watcher.hooks["before_spawn"] = self._pass_on_own_socket
         if watcher.name != GATEWAY:
             watcher.stop_signal = TOLD
@@ -146,5 +147,6 @@ class Supervisor(BentoArbiter):
         for folder in self._socket_folders:
             shutil.rmtree(folder, ignore_errors=True)
         self._controls.close()
+        self._metrics.close()
         for root in self._roots:
             remove_dead_folders(root)

@@ -1,6 +1,7 @@
 """How the service ends: nothing that was admitted is lost, and nothing stays behind, whatever happens."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from tests.service.conftest import (
     running_server,
     serve_command,
     small_environment,
+    wait_until_ready,
 )
 
 pytestmark = pytest.mark.slow
@@ -171,9 +173,13 @@ def test_nothing_outlives_the_main_process(folder: Path) -> None:
     assert leftovers(folder) == []
 
 
-def test_a_runner_that_hangs_does_not_keep_the_service(folder: Path) -> None:
+def test_a_service_that_loses_a_gateway_its_folders_and_a_runner(folder: Path) -> None:
+    """Several losses of one service, for each start takes seconds."""
     with running_server(settings(folder), port=free_port()) as (url, main):
         assert_private_sockets(main, url)
+        with httpx.Client(base_url=url, timeout=60) as client:
+            the_folder_is_lost(client, folder)
+            the_gateway_dies(client, url, main)
         processes = descendants(main)
         runner_of(url, "matting").suspend()
         main.send_signal(signal.SIGTERM)
@@ -193,3 +199,30 @@ def assert_private_sockets(main: subprocess.Popen[bytes], url: str) -> None:
 def listening(process: psutil.Process) -> set[int]:
     connections = process.net_connections("inet")
     return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
+
+
+def the_folder_is_lost(client: httpx.Client, folder: Path) -> None:
+    """Hand-over and metrics alike, as a cleaner of temporary files or a remount does."""
+    results = results_of(client)
+    metrics = Path(
+        psutil.Process(runner_of(str(client.base_url), "video").pid).environ()["PROMETHEUS_MULTIPROC_DIR"]
+    )
+    for lost in [*(folder / "handover").iterdir(), metrics]:
+        shutil.rmtree(lost)
+    assert client.post("/generate", data={"prompt": "mug"}).status_code == 200
+    wait_for(lambda: results_of(client) == results + 1, 40)
+
+
+def results_of(client: httpx.Client) -> float:
+    """Answers that /metrics counts; 0 if it counts none."""
+    text = client.get("/metrics").text
+    _, found, value = text.partition('\nfast_3d_miner_results_total{status="200"} ')
+    return float(value.split()[0]) if found else 0.0
+
+
+def the_gateway_dies(client: httpx.Client, url: str, main: subprocess.Popen[bytes]) -> None:
+    with in_flight(url) as calls:
+        gateway_of(main).kill()
+    assert all(isinstance(call.exception(), httpx.TransportError) for call in calls)
+    wait_until_ready(client)
+    assert in_work(url) == 0
