@@ -13,8 +13,13 @@ class Presence:
     somebody needs to know, so that nobody waits for the dead.
     """
 
-    def __init__(self) -> None:
-        """Counts the first start from now."""
+    def __init__(self, *, local: bool = True) -> None:
+        """Counts the first start from now.
+
+        Args:
+            local: Whether the processes are on this host; elsewhere their numbers say nothing.
+        """
+        self._local = local
         self._processes: set[int] = set()
         self._missing_since: float | None = time.monotonic()
         self._start_seconds: float | None = None
@@ -32,6 +37,8 @@ class Presence:
     @property
     def is_gone(self) -> bool:
         """Whether all processes that were ever found have died; before the first one nobody knows."""
+        if not self._local:
+            return False
         if self._missing_since is not None:
             return self._start_seconds is not None
         self._processes = {process for process in self._processes if is_alive(process)}

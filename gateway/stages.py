@@ -107,7 +107,7 @@ class Stage(Generic[J, R]):
             inline: Files travel inside the calls, because the runner shares no memory with this process.
         """
         self.name = name
-        self.presence = Presence()
+        self.presence = Presence(local=not inline)
         self._runner = runner
         self.inline = inline
         self._places = Places(concurrency, methods)

@@ -114,6 +114,13 @@ async def test_a_job_waits_for_a_process_that_comes_back_in_time(process: "subpr
     await other.wait()
 
 
+async def test_the_numbers_of_another_hosts_processes_say_nothing() -> None:
+    stage: Stage[ImageJob, ImageResult] = Stage("text_to_image", Runner(answers), concurrency=1, inline=True)
+    stage.presence.found(2**22 + 1)  # more than any process here has
+    assert not stage.presence.is_gone
+    assert (await stage.run(ImageJob(), Stopwatch(30.0))).failure is None
+
+
 async def test_one_of_two_processes_is_enough(process: "subprocess.Popen[bytes]") -> None:
     stage = stage_of(Runner(answers), process, start_seconds=60.0)
     other = await asyncio.create_subprocess_exec("sleep", "600")
