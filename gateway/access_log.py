@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runners.logs import escaped
 
 PROBES = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
+NOT_READY = 503  # whoever waits for a start asks several times a second
 MAX_SHOWN = 200
 
 logger = logging.getLogger(__name__)
 
 
 class AccessLog:
-    """Logs every answer but those of probes that went well."""
+    """Logs every answer but a probe's that said what it is there to say: yes, or not ready."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wraps `app`."""
@@ -41,7 +42,7 @@ class AccessLog:
         try:
             await self.app(scope, receive, counted)
         finally:
-            if scope["path"] not in PROBES or not 200 <= status < 300:
+            if scope["path"] not in PROBES or not (200 <= status < 300 or status == NOT_READY):
                 _log(scope, status, time.perf_counter() - started, size)
 
 
