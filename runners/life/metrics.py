@@ -146,7 +146,7 @@ def _write_again() -> None:
 def forget_the_dead(folder: Path) -> None:
     """Removes what gauges of living processes say of processes that do not live any more."""
     for process in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*_*.db")}:
-        if not _is_sibling(int(process)):
+        if process.isdecimal() and not _is_sibling(int(process)):
             mark_process_dead(int(process), str(folder))
 
 
@@ -155,5 +155,5 @@ def _is_sibling(process: int) -> bool:
     try:
         found = psutil.Process(process)
         return bool(found.ppid() == os.getppid() and found.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # gone, or another user's
         return False
