@@ -31,7 +31,7 @@ def local_service(
 ) -> Iterator[str]:
     """Runs `bentoml serve` inside the block and gives its address once every runner is warm.
 
-    BentoML gets a home of its own: at every start it clears the metrics of all services that share one.
+    BentoML gets a home of its own, which leaves with it.
 
     Args:
         port: Where it listens on this machine.

@@ -94,7 +94,7 @@ def running_server(
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real `bentoml serve` in processes of its own; gives its address and its main process.
 
-    BentoML keeps metrics in its home, and clears them there at every start: servers side by side need two.
+    BentoML gets a home of its own, which leaves with it.
     `log_file` takes what it logs, for tests that look into that.
     """
     with (
