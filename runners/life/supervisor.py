@@ -34,6 +34,7 @@ GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watc
 RUNNER_SECONDS = 5.0  # nobody needs a runner once the gateways are gone
 SAME_SIGNAL_SECONDS = 0.1  # `timeout` signals a process and then its group: that is no second signal
 BUSY_SECONDS = 0.05
+KILL_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -137,9 +138,11 @@ class Supervisor(BentoArbiter):
 
     def _end_at_once(self, number: int) -> NoReturn:
         """What a second signal asks for: nobody is waited for."""
-        for process in psutil.Process().children(recursive=True):
+        others = psutil.Process().children(recursive=True)
+        for process in others:
             with suppress(psutil.Error):
                 process.kill()
+        psutil.wait_procs(others, timeout=KILL_SECONDS)  # until then they hold their folders
         self._leave_nothing()
         os._exit(128 + number)
 
