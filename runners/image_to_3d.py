@@ -13,7 +13,7 @@ from models.errors import MinerError
 from models.stopping import between_steps
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
-from runners.handover import AbandonedError, fill, make_room
+from runners.handover import AbandonedError, HandoverError, fill, make_room
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
@@ -154,7 +154,7 @@ class ImageTo3DRunner(ModelProcess):
             fill(job.ply, *self._ply_parts(splats))
             if job.latents and latents is not None:
                 keep_latents(job.latents, latents, placement)
-        except (MinerError, AbandonedError, ValueError) as error:
+        except (MinerError, AbandonedError, HandoverError, ValueError) as error:
             return error
         timings = timings | {"clean_up": time.perf_counter() - started}
         return SplatResult(num_splats=splats.num_splats, timings=timings)

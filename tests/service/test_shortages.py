@@ -2,10 +2,12 @@
 
 import errno
 import gc
+import os
 import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,9 +110,16 @@ class TestWhatLibrariesSay:
         assert not is_out_of_memory(error)
         assert not is_out_of_space(error)
 
-    def test_a_full_file_system(self) -> None:
+    def test_a_full_file_system(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_space(*arguments: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        file = tmp_path / "object.ply"
+        file.touch()
+        monkeypatch.setattr(os, "pwrite", no_space)
+
         def work(jobs: Sequence[ImageJob]) -> list[SplatResult | Exception]:
-            fill("/dev/full", b"splats")
+            fill(str(file), b"splats")
             return [SplatResult() for _ in jobs]
 
         (result,) = answer_batch([ImageJob()], SplatResult, work)

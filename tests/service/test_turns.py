@@ -1,7 +1,9 @@
 """One object is finished while the next one's flows have the models; which jobs go to which method."""
 
 import asyncio
+import errno
 import importlib
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -90,6 +92,25 @@ def test_the_next_objects_flows_wait_for_the_last_ones_file_only_where_they_must
     assert [result.failure for result in results] == [None, None]
     assert min(sizes) > 68 * min(result.num_splats for result in results) > 0
     assert "turn" in results[1].timings
+
+
+@pytest.mark.usefixtures("client")
+def test_a_file_without_space_fails_alone_and_nothing_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner(tmp_path, monkeypatch, overlap=False)
+    runner.may_write.set()
+    write = os.pwrite
+
+    def full_for_the_first(descriptor: int, *arguments: Any) -> int:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/1.ply"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, *arguments)
+
+    monkeypatch.setattr(os, "pwrite", full_for_the_first)
+    results = runner._service.generate([runner.job(1), runner.job(2)])
+    assert [result.failure and result.failure.kind for result in results] == ["no_space", None]
+    assert runner.started == [1, 2]
 
 
 def test_a_job_that_fails_gives_the_models_free() -> None:
