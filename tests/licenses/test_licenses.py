@@ -127,3 +127,8 @@ def test_the_bill_of_materials_is_valid_cyclonedx() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_bento_carries_the_licences_the_bill_and_the_notice() -> None:
+    include = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
+    assert {"/LICENSE", "/NOTICE", "/licenses/"} <= set(include)
