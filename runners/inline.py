@@ -9,7 +9,6 @@ So runners work on files either way. What they can't see from another host is th
 its work goes on to its end.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from runners.handover import fill, handover_root
+from runners.life.folders import OwnFolder
 from runners.messages import Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
 
-FOLDER_PREFIX = "fast-3d-miner-inline-"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -75,11 +74,14 @@ def landed(jobs: Sequence[J], setting: Callable[[], str]) -> Iterator[list[J]]:
     if all(job.files is None for job in jobs):
         yield list(jobs)
         return
-    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX, dir=handover_root(setting())) as folder:
+    folder = OwnFolder(handover_root(setting()))
+    try:
         yield [
-            job if job.files is None else _local(job, job.files, Path(folder) / str(number))
+            job if job.files is None else _local(job, job.files, folder.path / str(number))
             for number, job in enumerate(jobs)
         ]
+    finally:
+        folder.close()
 
 
 def _local(job: J, content: Mapping[str, bytes], stem: Path) -> J:
