@@ -32,6 +32,7 @@ from gateway.errors import HttpError
 
 MARGIN_SECONDS = 5.0  # beyond the service's own deadline, which answers first
 INLINE_BYTES = 7_000_000
+PORT = 8093
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,13 @@ def _retry_after(reply: httpx.Response) -> float | None:
     return float(told) if told.isdecimal() else None
 
 
+def _number(variable: str, default: int) -> int:
+    told = os.environ.get(variable) or str(default)
+    if not told.isascii() or not told.isdecimal():
+        sys.exit(f"{variable} must be a whole number, not {told!r}")
+    return int(told)
+
+
 def main() -> None:
     """Starts the service, then takes jobs until told to end."""
     os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # else runpod logs each prompt, and each file twice
@@ -115,17 +123,21 @@ def main() -> None:
         signal.SIGTERM, lambda number, _: sys.exit(128 + number)
     )  # the child must not be left behind
 
-    hosts = tuple(filter(None, os.environ.get("MINER_UPLOAD_HOSTS", "").replace(" ", "").split(",")))
+    try:
+        rules = UploadRules.of(os.environ.get("MINER_UPLOAD_HOSTS", ""))
+    except ValueError as error:
+        sys.exit(f"MINER_UPLOAD_HOSTS: {error}")
+    port, inline_bytes = _number("MINER_SERVICE_PORT", PORT), _number("MINER_INLINE_BYTES", INLINE_BYTES)
     python = os.environ.get("MINER_PYTHON") or sys.executable
     started = time.monotonic()
     limits = ServiceLimits.ask(python)
-    with running_service(python, int(os.environ.get("MINER_SERVICE_PORT") or 8093)) as url:
+    with running_service(python, port) as url:
         print(f"the service is warm after {time.monotonic() - started:.1f} s; taking jobs", flush=True)
         worker = Worker(
             url=url,
             limits=limits,
-            rules=UploadRules(hosts=hosts),
-            inline_bytes=int(os.environ.get("MINER_INLINE_BYTES") or INLINE_BYTES),
+            rules=rules,
+            inline_bytes=inline_bytes,
         )
         runpod.serverless.start(
             {"handler": worker.handle, "concurrency_modifier": lambda current: limits.concurrency}

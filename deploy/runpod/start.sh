@@ -5,7 +5,7 @@
 #   VOLUME            where the pod's volume is mounted (default /workspace)
 #     weights/24gb    the published models; a download that was cut short goes on where it stopped
 #     cache/          built kernels of Triton, inductor, torch and numba, and the hub's downloads
-#   MINER__PROFILE    24gb | 80gb | embedded; without it the GPU's memory decides: 80gb from 70 GiB, 24gb from 22 GiB
+#   MINER__PROFILE    24gb | 80gb | embedded; auto, or without it, the GPU's memory decides: 80gb from 70 GiB, 24gb from 22 GiB
 #   PORT              default 8093
 #   HF_TOKEN          for FLUX.1-schnell, which is gated
 #   MINER_PYTHON      the service's interpreter, if it is neither in .venv nor the first `python` of the PATH
@@ -112,7 +112,15 @@ insist() {
 
 trap stop TERM INT
 python=$(find_python) || fail "there is no Python; set MINER_PYTHON"
-export MINER__PROFILE="${MINER__PROFILE:-$(choose_profile)}"
+for number in "${PORT:-8093}" "$attempts" "$first_pause" "$steady_seconds"; do
+  [[ $number =~ ^[0-9]{1,5}$ ]] || fail "PORT, MINER_ATTEMPTS, MINER_PAUSE and MINER_STEADY are whole numbers, not '$number'"
+done
+[ "${MINER__PROFILE:-auto}" = auto ] && MINER__PROFILE=$(choose_profile)
+export MINER__PROFILE
+case $MINER__PROFILE in
+embedded | 24gb | 80gb) ;;
+*) fail "MINER__PROFILE is auto, embedded, 24gb or 80gb, not '$MINER__PROFILE'" ;;
+esac
 lay_out
 cd "$root" || exit 1
 [ "${WEIGHTS_DIR:-}" = "$volume/weights" ] && unset WEIGHTS_DIR # the image's own: it holds one folder a profile

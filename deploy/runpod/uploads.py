@@ -4,7 +4,9 @@ The worker must not become a way into networks it can reach: only https, only ho
 listed, no redirects, and no more than a bounded number of bytes.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +16,7 @@ from gateway.errors import HttpError
 HTTPS_PORT = 443
 TIMEOUT_SECONDS = 60.0
 MAX_URL_LENGTH = 8192
+_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,19 @@ class UploadRules:
 
     hosts: tuple[str, ...] = ()
     max_bytes: int = 256 * 10**6
+
+    @classmethod
+    def of(cls, listed: str) -> Self:
+        """The rules for hosts that are listed with commas between them.
+
+        Raises:
+            ValueError: One is no host.
+        """
+        hosts = tuple(host.strip().lower() for host in listed.split(",") if host.strip())
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is neither a host, nor *.host, nor host:port")
+        return cls(hosts=hosts)
 
     def check(self, url: object) -> str:
         """The address, if a result may be put there.
@@ -62,7 +78,7 @@ class UploadRules:
 
 
 def _matches(host: str, port: int, allowed: str) -> bool:
-    name, _, number = allowed.strip().lower().partition(":")
+    name, _, number = allowed.partition(":")
     if port != int(number or HTTPS_PORT):
         return False
     return host == name or (name.startswith("*.") and host.endswith(name[1:]))

@@ -103,6 +103,23 @@ def test_listed_hosts_may_take_results(url: str) -> None:
     assert read_order({"prompt": "a", "deliver": "url", "upload_url": url}, RULES).upload_url == url
 
 
+def test_hosts_are_listed_with_commas() -> None:
+    assert UploadRules.of("").hosts == ()
+    assert UploadRules.of(" A.example , *.b.example,c.example:8443,").hosts == (
+        "a.example",
+        "*.b.example",
+        "c.example:8443",
+    )
+
+
+@pytest.mark.parametrize(
+    "listed", ["https://a.example", "a.example/path", "*", "a b", "a:b", "*.*.a", "a.example:"]
+)
+def test_what_is_no_host_is_refused_at_the_start(listed: str) -> None:
+    with pytest.raises(ValueError, match="is neither a host"):
+        UploadRules.of(listed)
+
+
 def test_a_video_of_a_size_has_its_own_path() -> None:
     order = read_order({"prompt": "a", "format": "mp4", "video_res": 512}, RULES)
     assert (order.path, dict(order.fields), order.is_quick) == (

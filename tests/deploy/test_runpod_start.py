@@ -180,6 +180,35 @@ def test_a_download_that_cannot_succeed_gives_up_with_its_sentence(tmp_path: Pat
     assert not (tmp_path / "starts").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"MINER__PROFILE": "25gb"}, "MINER__PROFILE is auto, embedded, 24gb or 80gb, not '25gb'"),
+        ({"PORT": "http"}, "whole numbers, not 'http'"),
+        ({"MINER_ATTEMPTS": "-1"}, "whole numbers, not '-1'"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(tmp_path: Path, wrong: dict[str, str], words: str) -> None:
+    status, output = ended(tmp_path, **wrong)
+    assert status == 1
+    assert words in output
+    assert len(output.splitlines()) == 1
+
+
+def test_auto_follows_from_the_gpu(tmp_path: Path) -> None:
+    more = {"MINER__PROFILE": "auto", "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    (tmp_path / "bin").mkdir()
+    for mib, profile in ((81_559, "80gb"), (23_034, "24gb"), (8_188, "embedded")):
+        program = tmp_path / "bin/nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho {mib}\n")
+        program.chmod(0o755)
+        (tmp_path / "starts").unlink(missing_ok=True)
+        _, output = ended(
+            tmp_path, **more, MINER_SERVE=f"{SERVE} {tmp_path} 99", MINER_DOWNLOAD="true", MINER_ATTEMPTS="1"
+        )
+        assert f"profile {profile}," in output
+
+
 @pytest.mark.skipif(os.getuid() == 0 and shutil.which("setpriv") is None, reason="root may write anywhere")
 def test_a_volume_of_another_user_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "volume").mkdir(mode=0o555)
