@@ -24,10 +24,10 @@ name_caches() {
 make_caches() {
     who="user $(id -u):$(id -g)"
     [ -w "${TMPDIR:-/tmp}" ] || fail "$who cannot write to ${TMPDIR:-/tmp}: a read-only container needs --tmpfs /tmp"
-    for folder in "$NUMBA_CACHE_DIR" "$TRITON_CACHE_DIR" "$TORCHINDUCTOR_CACHE_DIR" "$TORCH_EXTENSIONS_DIR"; do
+    for folder in "$BENTOML_HOME" "$NUMBA_CACHE_DIR" "$TRITON_CACHE_DIR" "$TORCHINDUCTOR_CACHE_DIR" "$TORCH_EXTENSIONS_DIR"; do
         if ! mkdir -p "$folder" 2>/dev/null || ! [ -w "$folder" ]; then
             fail "$who cannot write to $folder: let the volume belong to that user, start with another --user," \
-                "or name another folder with CACHE_DIR"
+                "or name another folder with CACHE_DIR or BENTOML_HOME"
         fi
     done
 }

@@ -42,6 +42,7 @@ def start(volume: Path, *arguments: str, **settings: str) -> subprocess.Complete
     environment = {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "BENTO_PATH": "/bento",
+        "BENTOML_HOME": str(volume.parent / "home"),
         "CACHE_DIR": str(volume / "cache"),
         "WEIGHTS_DIR": str(volume / "weights"),
         "BENTOML_CONTAINERIZED": "true",
@@ -120,6 +121,7 @@ def test_the_images_folder_of_weights_counts_only_when_it_holds_some(
     ("settings", "sentence"),
     [
         ({"CACHE_DIR": "/proc/none"}, "cannot write to /proc/none/numba: let the volume belong to that user"),
+        ({"BENTOML_HOME": "/proc/none"}, "cannot write to /proc/none: let the volume belong to that user"),
         ({"TMPDIR": "/none"}, "cannot write to /none: a read-only container needs --tmpfs /tmp"),
         ({"PORT": "http"}, "PORT must be a number, not 'http'"),
     ],
