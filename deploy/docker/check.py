@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -245,6 +246,7 @@ def main() -> int:
         command=shlex.split(arguments.engine), options=shlex.split(os.environ.get("RUN_OPTIONS", ""))
     )
     image, port = arguments.image, arguments.port
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # no container stays behind
     holds = [passes(check, engine, image) for check in (check_settings, check_commands)]
     with running(engine, image, port) as container:
         holds += [passes(check, container) for check in (check_start, check_killed_runner, check_stop)]
