@@ -27,11 +27,12 @@ from gateway.parameters import (
     split_formats,
 )
 from gateway.pipeline import Pipeline, Stages
-from gateway.probes import create_probes, describe
+from gateway.probes import ReadyProbe, create_probes, describe
 from gateway.products import Products
 from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
+from gateway.workers import all_workers
 from runners.configuration import load_configuration
 from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
@@ -44,6 +45,7 @@ from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
 from runners.options import address_of, drain_seconds, gateway_service
+from runners.own_socket import listen_apart
 from runners.process import show_own_logs
 from runners.shared import methods_of, runner_of
 from runners.start_checks import refuse_bad_start
@@ -57,6 +59,7 @@ CONFIGURATION = load_configuration()
 refuse_bad_start(CONFIGURATION)
 if is_supervised():
     use_scratch_folder()
+listen_apart()
 OPTIONS = CONFIGURATION.services.gateway
 HTTP = CONFIGURATION.services.http
 if bentoml.server_context.worker_index is None:  # the process that will start the others, or a test's
@@ -103,9 +106,19 @@ class Miner:
         )
         size = CONFIGURATION.render.resolution
         self._products = Products(self._pipeline, lack_of_meshes=lack, video_size=size)
-        self._readiness = Readiness(list(stages.values()), self._pipeline, self._handover)
-        PROBES.state.report = self._readiness.report
-        self._desk = Desk(self._pipeline, self._handover, OPTIONS, lambda: self._readiness.is_ready)
+        services = {name: runner_of(CONFIGURATION, name) for name in stages}
+        self._readiness = Readiness(
+            self._pipeline,
+            self._handover,
+            all_workers(
+                {services[name].name: getattr(self, name) for name in stages},
+                {service.name: service for service in services.values()},
+            ),
+            {name: service.name for name, service in services.items()},
+        )
+        PROBES.state.report, PROBES.state.products = self._readiness.report, self._readiness.products
+        PROBES.state.lack = self._lack
+        self._desk = Desk(self._pipeline, self._handover, OPTIONS, self._readiness.lack)
         if is_supervised():
             look_after_folders()
             limit = drain_seconds(CONFIGURATION.services)
@@ -132,8 +145,12 @@ class Miner:
         self._watcher.cancel()
         self._handover.close()
 
+    def _lack(self) -> str | None:
+        """Why /readyz says no."""
+        return "the service is leaving" if self._desk.is_closed else self._readiness.lack(("ply",))
+
     async def __is_ready__(self) -> bool:
-        return self._readiness.is_ready and not self._desk.is_closed
+        return self._lack() is None
 
     @bentoml.api(route="/generate")
     async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply") -> Ply:
@@ -152,7 +169,7 @@ class Miner:
         quick = {"ply", "spz"}.issuperset(formats)
         seconds = OPTIONS.deadline_seconds if quick else OPTIONS.video_deadline_seconds
         return self._products.refusal(formats) or await self._desk.answer(
-            prompt, seed, product, deadline_seconds=seconds, keep_latents="glb" in formats
+            prompt, seed, product, deadline_seconds=seconds, formats=formats
         )
 
     @bentoml.api(route="/generate_video")
@@ -166,7 +183,9 @@ class Miner:
             return Response(mp4, media_type="video/mp4")
 
         seconds = OPTIONS.video_deadline_seconds
-        return await self._desk.answer(prompt, seed, video_response, deadline_seconds=seconds)  # type: ignore[return-value]
+        return await self._desk.answer(  # type: ignore[return-value]
+            prompt, seed, video_response, deadline_seconds=seconds, formats=("mp4",)
+        )
 
 
 # The first one is the outermost: what the contract refuses is logged, can be read by pages, and names random
@@ -179,4 +198,7 @@ if CONFIGURATION.random_weights:
     Miner.add_asgi_middleware(RandomWeightsHeader)  # type: ignore[attr-defined]
 Miner.add_asgi_middleware(  # type: ignore[attr-defined]
     ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes, body_seconds=HTTP.body_seconds
+)
+Miner.add_asgi_middleware(  # type: ignore[attr-defined]
+    ReadyProbe, probes=PROBES, retry_after_seconds=OPTIONS.retry_after_seconds
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,13 +35,17 @@ class Desk:
     """Admits requests, keeps their deadline, and answers them whatever happens."""
 
     def __init__(
-        self, pipeline: Pipeline, handover: Handover, options: GatewayOptions, is_ready: Callable[[], bool]
+        self,
+        pipeline: Pipeline,
+        handover: Handover,
+        options: GatewayOptions,
+        lack: Callable[[Sequence[str]], str | None],
     ) -> None:
-        """Takes the way to a result, the files, the limits, and who knows whether the runners are warm."""
+        """Takes the way to a result, the files, the limits, and who knows what formats lack to be made."""
         self._pipeline = pipeline
         self._handover = handover
         self._options = options
-        self._is_ready = is_ready
+        self._lack = lack
         self._in_work = 0
         self.is_closed = False
 
@@ -61,7 +65,7 @@ class Desk:
         product: Product,
         *,
         deadline_seconds: float,
-        keep_latents: bool = False,
+        formats: Sequence[str] = ("ply",),
     ) -> Response:
         """The response to one request; never raises.
 
@@ -70,13 +74,13 @@ class Desk:
             seed: -1 picks one.
             product: Makes the response's body from a finished PLY file.
             deadline_seconds: From now until the response.
-            keep_latents: Whether the product needs the latents beside the PLY.
+            formats: Of the files in the body; nothing else must be ready.
         """
         watch = Stopwatch(deadline_seconds)
         try:
-            with self._admitted():
+            with self._admitted(formats):
                 async with asyncio.timeout(deadline_seconds) as deadline:
-                    response = await self._make(prompt, seed, product, watch, keep_latents, deadline)
+                    response = await self._make(prompt, seed, product, watch, "glb" in formats, deadline)
         except TimeoutError:
             error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
             response = error.response()
@@ -123,11 +127,11 @@ class Desk:
         return max(0.0, when - asyncio.get_running_loop().time()) / 2
 
     @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def _admitted(self, formats: Sequence[str]) -> Iterator[None]:
         if self.is_closed:
             raise self._busy("the service is leaving", code="leaving")
-        if not self._is_ready():
-            raise self._busy("not every model process is ready", code="not_ready")
+        if (lack := self._lack(formats)) is not None:
+            raise self._busy(lack, code="not_ready")
         if self._in_work >= self._options.concurrency:
             raise self._busy(f"{self._in_work} requests are in work", code="overloaded")
         self._in_work += 1

@@ -144,8 +144,8 @@ def is_our_shape(body: bytes) -> bool:
         return False
     return (
         isinstance(content, dict)
-        and content.keys() == {"error", "detail"}
-        and all(isinstance(value, str) for value in content.values())
+        and isinstance(content.get("error"), str)
+        and isinstance(content.get("detail"), str)
     )
 
 

@@ -182,19 +182,32 @@ class Pipeline:
         job = VideoJob(reservation=str(ply), product="spz", ply=str(ply))
         return (await self._spz.run(job, watch)).file
 
-    async def rehearse(self, prompt: str, ply: Path) -> None:
-        """One small run through every stage, so that the first request finds everything warm.
+    def along(self, stages: Stages) -> "Pipeline":
+        """The same way through other clients of the runners."""
+        return Pipeline(stages, self._handover, max_retries=self._max_retries, meshes=self._meshes)
+
+    async def rehearse(self, prompt: str, ply: Path) -> bool:
+        """One run to a PLY, so that the first request finds everything warm; whether there is an object.
 
         Raises:
-            StageFailedError: The service cannot work.
+            StageFailedError: No PLY can be made.
         """
         watch = Stopwatch(0.0)  # which waits for no process that is gone
         order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=self._meshes)
         outcome = await self._attempt(order, 0)
-        if outcome.rejection is None:
-            await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), max_frames=2), watch)
-            if self._meshes:
-                await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
+        logger.info("rehearsal: %s", watch.header())
+        return outcome.rejection is None
+
+    async def rehearse_film(self, ply: Path) -> None:
+        """The same for what follows a PLY: a short film of the object in it, and its mesh.
+
+        Raises:
+            StageFailedError: Neither can be made.
+        """
+        watch = Stopwatch(0.0)
+        await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), max_frames=2), watch)
+        if self._meshes:
+            await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
 
     async def _attempt(self, order: _Order, seed: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""GET /health and GET /version; BentoML itself answers /livez, /readyz and /metrics."""
+"""GET /health, /version and /readyz; BentoML itself answers /livez and /metrics."""
 
 from pathlib import Path
 
@@ -7,9 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import VERSION
 from gateway.build import build_of_this
+from gateway.errors import HttpError
 from gateway.progress import stages_of
 from runners.configuration import Configuration
 from runners.mesh import lack_of_mesh_decoder
@@ -31,7 +33,11 @@ def describe(configuration: Configuration) -> dict[str, str]:
 
 
 def create_probes(configuration: Configuration) -> Starlette:
-    """The app to mount beside BentoML's routes; `state.report` gives what /version says of the start."""
+    """The app to mount beside BentoML's routes.
+
+    Its `state.report` gives what /version says of the processes, `state.products` what each format lacks
+    ("ready", or why not), `state.lack` why nobody should send requests here, or None.
+    """
 
     async def health(_: Request) -> JSONResponse:
         """The gateway answers; whether the models are ready is `/readyz`."""
@@ -50,5 +56,31 @@ def create_probes(configuration: Configuration) -> Starlette:
     app = Starlette(
         routes=[Route("/health", health), Route("/version", version), Route("/progress/{name}", progress)]
     )
-    app.state.report = dict
+    app.state.report, app.state.products = dict, dict
+    app.state.lack = lambda: "the service is starting"
     return app
+
+
+class ReadyProbe:
+    """Answers /readyz, whose route BentoML keeps for itself, with what is missing and why."""
+
+    def __init__(self, app: ASGIApp, *, probes: Starlette, retry_after_seconds: int) -> None:
+        """Wraps `app`; `probes` knows, see `create_probes`."""
+        self.app = app
+        self._state = probes.state
+        self._headers = {"Retry-After": str(retry_after_seconds)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, or passes on what is not asked for by GET."""
+        is_ours = (
+            scope["type"] == "http" and scope["path"] == "/readyz" and scope["method"] in ("GET", "HEAD")
+        )
+        await (self._answer() if is_ours else self.app)(scope, receive, send)
+
+    def _answer(self) -> JSONResponse:
+        lack, products = self._state.lack(), self._state.products()
+        if lack is None:
+            return JSONResponse({"status": "ready", "products": products})
+        error = HttpError(503, lack, code="not_ready")
+        content = {"error": error.code, "detail": error.detail, "products": products}
+        return JSONResponse(content, status_code=503, headers=self._headers)

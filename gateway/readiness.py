@@ -1,8 +1,10 @@
-"""Whether every runner is warm.
+"""What can be made now, and what is missing for the rest.
 
-A runner is known by its process. A new process (first start, or a restart after a crash) has its batcher
-warmed with no-ops, because BentoML's holds lone requests back during its first dozen calls; then one
-rehearsal runs through all stages. Answers come from memory, so a probe never waits for a busy runner.
+The roll says which processes there are. A new one (first start, or a restart after its end) has its batchers
+warmed with no-ops, because BentoML's hold lone requests back during their first dozen calls; then a rehearsal
+runs through all stages, and through every new process of each. Answers come from memory, so a probe never
+waits for a busy runner. The service is ready while PLYs can be made: whatever else is missing stops only
+what needs it.
 """
 
 import asyncio
@@ -10,24 +12,35 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bentoml
 import psutil
 
-from gateway.pipeline import Pipeline
+from gateway.pipeline import Pipeline, Stages
 from gateway.stages import Stage
+from gateway.workers import EachOf, Workers, ask
+from runners.configuration.schema import StageName
 from runners.handover import Handover
 from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, Status, VideoJob
+from runners.roll import Roll, Team, one_line
 
-STATUS_SECONDS = 2.0
+LOOK_SECONDS = 0.1  # between two looks at the roll
 PERIOD_SECONDS = 0.5
 PERIOD_AFTER_FAILURE_SECONDS = 5.0
+WINDOW_SECONDS = 60.0
 NOOP_BURSTS = (1,) * 9 + (2, 3, 4)
 REHEARSAL_PROMPT = "pink bicycle"
 
+MINING: tuple[StageName, ...] = ("text_to_image", "matting", "image_to_3d", "validation")
+STAGES_OF: Mapping[str, tuple[StageName, ...]] = {
+    "ply": MINING,
+    "spz": (*MINING, "video"),
+    "glb": (*MINING, "video"),
+    "mp4": (*MINING, "video"),
+}
 NOOPS: Mapping[str, Job] = {
     "text_to_image": ImageJob(noop=True),
     "matting": MatteJob(noop=True),
@@ -40,91 +53,223 @@ IMPORT_TIME = time.time()
 
 logger = logging.getLogger(__name__)
 
+Worker = tuple[str, int]  # the name of its service, and its process
+
 
 class Readiness:
     """Watches the runners in the background."""
 
-    def __init__(self, stages: list[Stage[Any, Any]], pipeline: Pipeline, handover: Handover) -> None:
-        """Takes what is watched, and what a rehearsal needs."""
-        self._stages = stages
+    def __init__(
+        self, pipeline: Pipeline, handover: Handover, workers: Workers, services: Mapping[str, str]
+    ) -> None:
+        """Takes what a rehearsal needs, who is watched, and the service that runs each stage."""
         self._pipeline = pipeline
         self._handover = handover
-        self._processes: dict[str, set[int]] = {stage.name: set() for stage in stages}
-        self._statuses: dict[str, Status] = {}
+        self._workers = workers
+        self._services = services
+        self._roll: Roll = {}
+        self._trained: dict[Worker, Any] = {}  # those whose batchers are warm, and what leads to each
+        self._warm: set[Worker] = set()
+        self._statuses: dict[Worker, Status] = {}
+        self._trouble: dict[str, str] = {}  # by stage, why it could not be warmed up
         self._seconds_to_ready: float | None = None
-        self.is_ready = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether PLYs can be made."""
+        return self.lack(("ply",)) is None
+
+    def lack(self, products: Sequence[str]) -> str | None:
+        """What is missing to make all of these formats (ply, spz, glb, mp4), and why; None if nothing is."""
+        needed = dict.fromkeys(stage for product in products for stage in STAGES_OF[product])
+        missing = [self._reason(stage) for stage in needed if not self._has_warm(stage)]
+        return "; ".join(dict.fromkeys(missing)) or None
 
     def report(self) -> dict[str, Any]:
-        """How long the start took, and what each process said of itself when it was last asked."""
-        processes = {status.process: status.model_dump(mode="json") for status in self._statuses.values()}
-        for name, status in self._statuses.items():
-            processes[status.process].setdefault("stages", []).append(name)
-        return {"seconds_to_ready": self._seconds_to_ready, "processes": list(processes.values())}
+        """How long the start took, what is missing, and what is known of each process."""
+        return {
+            "seconds_to_ready": self._seconds_to_ready,
+            "services": {name: self._describe(name, team) for name, team in self._roll.items()},
+            "processes": [
+                status.model_dump(mode="json") | {"stages": self._stages_of(service)}
+                for (service, _), status in self._statuses.items()
+            ],
+        }
+
+    def products(self) -> dict[str, str]:
+        """For each format "ready", or what is missing."""
+        return {product: self.lack((product,)) or "ready" for product in STAGES_OF}
 
     async def watch(self) -> None:
         """Runs until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_again_and_again())
+            tasks.create_task(self._warm_up_again_and_again())
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _warm_up_again_and_again(self) -> None:
         while True:
             try:
                 await self.check()
             except Exception:  # whatever it was, readiness must go on being watched
                 logger.exception("warming up failed; trying again")
-                self._forget_all()
                 await asyncio.sleep(PERIOD_AFTER_FAILURE_SECONDS)
             await asyncio.sleep(PERIOD_SECONDS)
 
+    def look(self) -> None:
+        """Takes note of who lives; a look that fails (no descriptor left) says nothing of anybody."""
+        roll = self._workers.roll()
+        if roll is None:
+            return
+        was_ready, self._roll = self.is_ready, roll
+        alive = {(service, process) for service, team in roll.items() for process in team.processes}
+        self._warm &= alive
+        self._trained = {worker: lead for worker, lead in self._trained.items() if worker in alive}
+        self._statuses = {worker: status for worker, status in self._statuses.items() if worker in alive}
+        if was_ready and not self.is_ready:
+            logger.warning("no PLY can be made: %s", self.lack(("ply",)))
+
     async def check(self) -> None:
-        """Looks at every runner once; warms up what is new."""
-        for name, processes in self._processes.items():
-            processes -= {process for process in processes if not is_alive(process)}
-            if not processes and self.is_ready:
-                logger.warning("%s has no process", name)
-                self.is_ready = False
-        fresh: dict[Stage[Any, Any], int] = {}
-        statuses = await asyncio.gather(*map(_ask, self._stages))
-        for stage, status in zip(self._stages, statuses, strict=True):
-            if status is None:
-                continue
-            self._statuses[stage.name] = status
-            if status.process not in self._processes[stage.name]:
-                fresh[stage] = status.process
-        await asyncio.gather(*map(warm_batcher, fresh))
-        for stage, process in fresh.items():
-            self._processes[stage.name].add(process)
-            stage.presence.found(process)
-        if not all(self._processes.values()):
-            self.is_ready = False
-        elif fresh:
+        """Asks every process that has started; warms up what is new."""
+        await self._workers.look_far()
+        self.look()
+        started = await self._started()
+        statuses = await asyncio.gather(*(ask(lead) for lead in started.values()))
+        answering = {worker: status for worker, status in zip(started, statuses, strict=True) if status}
+        self._statuses |= answering
+        fresh = {worker: started[worker] for worker in answering if worker not in self._trained}
+        await asyncio.gather(*(self._train(worker, lead) for worker, lead in fresh.items()))
+        self._trained |= fresh
+        if self._is_worth_a_rehearsal():
             await self._rehearse()
 
+    async def _started(self) -> dict[Worker, Any]:
+        """What leads to each process that has loaded its models."""
+        found: dict[Worker, Any] = {}
+        for service in dict.fromkeys(self._services.values()):
+            for process in self._team(service).processes:
+                lead = await self._workers.runner(service, process)
+                if lead is not None:
+                    found[service, process] = lead
+        return found
+
+    async def _train(self, worker: Worker, lead: Any) -> None:
+        for name in self._stages_of(worker[0]):
+            stage = self._stage(name)
+            await warm_batcher(stage.through(lead))
+            await warm_batcher(stage, bursts=(1,))  # opens the way that requests take
+            stage.presence.found(worker[1])
+
+    def _is_worth_a_rehearsal(self) -> bool:
+        """Whether somebody is new and the way to a PLY complete; the first one waits for all processes.
+
+        It does not wait for those of a service of which one died before it was ever up.
+        """
+        if not self._trained.keys() - self._warm or not all(map(self._has_trained, MINING)):
+            return False
+        teams = {service: self._team(service) for service in self._services.values()}
+        awaited = {(s, p) for s, team in teams.items() for p in team.processes if not team.restarts}
+        return self._seconds_to_ready is not None or awaited <= self._trained.keys()
+
     async def _rehearse(self) -> None:
-        with self._handover.reserve() as ply:
-            await self._pipeline.rehearse(REHEARSAL_PROMPT, Path(ply))
-        if self._seconds_to_ready is None:
-            self._seconds_to_ready = round(seconds_since_start(), 1)
-        if not self.is_ready:
-            logger.info("every runner is warm, %.1f s after the start", seconds_since_start())
-        self.is_ready = True
+        """One object through every new process; what fails after the PLY leaves PLYs to be made."""
+        new = {worker: lead for worker, lead in self._trained.items() if worker not in self._warm}
+        pipeline = self._pipeline.along(
+            Stages(**{name: self._directed(name, new) for name in self._services})
+        )
+        with self._handover.reserve() as path:
+            ply = Path(path)
+            with self._noting_trouble(MINING):
+                passed = await pipeline.rehearse(REHEARSAL_PROMPT, ply)
+            if self._seconds_to_ready is not None:  # the first time nobody is let in before all are warm
+                self._settle(new, MINING)
+            try:
+                if passed and self._has_trained("video"):
+                    with self._noting_trouble(("video",)):
+                        await pipeline.rehearse_film(ply)
+                self._settle(new, (*MINING, "video"))
+            finally:
+                self._settle(new, MINING)
 
-    def _forget_all(self) -> None:
-        self.is_ready = False
-        for processes in self._processes.values():
-            processes.clear()
+    def _directed(self, name: str, new: Mapping[Worker, Any]) -> Stage[Any, Any]:
+        leads = [lead for (service, _), lead in new.items() if service == self._services[name]]
+        return self._stage(name).through(EachOf(leads)) if leads else self._stage(name)
+
+    def _noting_trouble(self, stages: Sequence[str]) -> "_Trouble":
+        return _Trouble(self._trouble, stages)
+
+    def _settle(self, new: Mapping[Worker, Any], stages: Sequence[str]) -> None:
+        """New processes are warm once all of their stages have been rehearsed."""
+        was_ready = self.is_ready
+        self._warm |= {w for w in new if w in self._trained and set(self._stages_of(w[0])) <= set(stages)}
+        if self.is_ready and not was_ready:
+            seconds = seconds_since_start()
+            logger.info("PLYs can be made, %.1f s after the start", seconds)
+            self._seconds_to_ready = self._seconds_to_ready or round(seconds, 1)
+
+    def _stage(self, name: str) -> Stage[Any, Any]:
+        stage: Stage[Any, Any] = getattr(self._pipeline.stages, name)
+        return stage
+
+    def _stages_of(self, service: str) -> list[str]:
+        return [name for name, its in self._services.items() if its == service]
+
+    def _team(self, service: str) -> Team:
+        return self._roll.get(service, Team())
+
+    def _has_warm(self, stage: str) -> bool:
+        return any(service == self._services[stage] for service, _ in self._warm)
+
+    def _has_trained(self, stage: str) -> bool:
+        return any(service == self._services[stage] for service, _ in self._trained)
+
+    def _reason(self, stage: str) -> str:
+        service = self._services[stage]
+        team = self._team(service)
+        said = [describe_restarts(team)] if team.deaths else []
+        said += [self._trouble[stage]] if stage in self._trouble else []
+        return f"{service}: {', '.join(said) or 'its process is getting ready'}"
+
+    def _describe(self, service: str, team: Team) -> dict[str, Any]:
+        described: dict[str, Any] = {"processes": len(team.processes), "restarts": team.restarts}
+        if service in self._services.values():
+            described["ready"] = sum((service, process) in self._warm for process in team.processes)
+        return described | {"last_end": team.deaths[-1].reason if team.deaths else None}
 
 
-async def _ask(stage: Stage[Any, Any]) -> Status | None:
-    """What the runner says of itself; None while it is busy, loading or gone."""
-    try:
-        return await asyncio.wait_for(stage.status(), STATUS_SECONDS)
-    except Exception as error:  # a client has many ways to say that nobody answers
-        logger.debug("%s does not answer: %r", stage.name, error)
-        return None
+class _Trouble:
+    """A block whose failure is what keeps some stages from being ready."""
+
+    def __init__(self, notes: dict[str, str], stages: Sequence[str]) -> None:
+        self._notes = notes
+        self._stages = stages
+
+    def __enter__(self) -> None:
+        """Nothing is known yet."""
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        for stage in self._stages:
+            self._notes.pop(stage, None)
+            if isinstance(error, Exception):
+                self._notes[stage] = one_line(f"the rehearsal failed: {type(error).__name__}: {error}")
 
 
-async def warm_batcher(stage: Stage[Any, Any]) -> None:
+async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = NOOP_BURSTS) -> None:
     """Sends the no-ops that train the batcher of each method."""
-    for size in NOOP_BURSTS:
+    for size in bursts:
         for method in stage.methods:
             await asyncio.gather(*(stage.call(NOOPS[stage.name], method) for _ in range(size)))
+
+
+def describe_restarts(team: Team) -> str:
+    """How its last process ended, and how often that happened."""
+    recent = sum(death.time > time.time() - WINDOW_SECONDS for death in team.deaths)
+    count, since = (recent, "in the last minute") if recent else (team.restarts, "since the start")
+    return f"{team.deaths[-1].reason}, {count} restart{'s' * (count > 1)} {since}"
 
 
 def seconds_since_start() -> float:
@@ -132,19 +277,9 @@ def seconds_since_start() -> float:
     in_server = bentoml.server_context.worker_index is not None
     try:
         created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
-        if (
-            sys.platform == "linux"
-        ):  # where a date of creation is as coarse as that of the boot: whole seconds
+        if sys.platform == "linux":  # where a date of creation is as coarse as the boot's: whole seconds
             after_boot: float = created - psutil.boot_time()
             return time.clock_gettime(time.CLOCK_BOOTTIME) - after_boot
     except (psutil.Error, RuntimeError, OSError):  # sandboxes without /proc/stat's boot time
         created = IMPORT_TIME
     return time.time() - created
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process runs; a dead one that nobody has waited for yet does not."""
-    try:
-        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

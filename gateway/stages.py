@@ -18,7 +18,7 @@ from gateway.presence import Presence
 from gateway.progress import enter
 from runners.handover import AbandonedError
 from runners.inline import packed, unpacked
-from runners.messages import Failure, Job, Result, Status
+from runners.messages import Failure, Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
@@ -123,6 +123,12 @@ class Stage(Generic[J, R]):
         other.name = name
         return other
 
+    def through(self, runner: Any) -> "Stage[J, R]":
+        """The same places, with the calls going through another client of the runner."""
+        other: Stage[J, R] = copy.copy(self)
+        other._runner = runner
+        return other
+
     async def run(self, job: J, watch: Stopwatch) -> R:
         """The job's result.
 
@@ -214,8 +220,3 @@ class Stage(Generic[J, R]):
             results = await getattr(self._runner.to_async, method)([job])
         assert len(results) == 1, f"{self.name} answered {len(results)} results for one job"
         return results[0]
-
-    async def status(self) -> Status:
-        """Which process answers."""
-        status: Status = await self._runner.to_async.status()
-        return status

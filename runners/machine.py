@@ -10,6 +10,7 @@ import math
 import os
 import resource
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
@@ -50,15 +51,22 @@ def _visible_cores() -> int:
 
 def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
     """Cores by each quota that holds for this process, its own group's and those above."""
+    for controllers, path in _own_groups(proc):
+        if not controllers:
+            yield from _along(cgroups, path, _quota_v2)
+            yield from _along(cgroups / "unified", path, _quota_v2)
+        elif "cpu" in controllers:
+            for name in CPU_FOLDERS:
+                yield from _along(cgroups / name, path, _quota_v1)
+
+
+def _own_groups(proc: Path) -> Iterator[tuple[list[str], str]]:
+    """The groups that this process is in: the controllers (none for version 2) and the path."""
     for line in _lines(proc / "self" / "cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if number == "0" and not controllers:
-            yield from _along(cgroups, path, _quota_v2)
-            yield from _along(cgroups / "unified", path, _quota_v2)
-        elif "cpu" in controllers.split(","):
-            for name in CPU_FOLDERS:
-                yield from _along(cgroups / name, path, _quota_v1)
+        if controllers or number == "0":
+            yield [name for name in controllers.split(",") if name], path
 
 
 def _along(root: Path, path: str, quota: Callable[[Path], float | None]) -> Iterator[float]:
@@ -97,3 +105,22 @@ def _lines(file: Path) -> list[str]:
         return file.read_text("utf-8").splitlines()
     except OSError:
         return []
+
+
+def killed_for_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
+    """How many processes the kernel killed for memory in this one's control group; 0 where it does not say.
+
+    Version 2 counts in `memory.events`, version 1 in `memory.oom_control`.
+    """
+    kills = [0.0]
+    for controllers, path in _own_groups(proc):
+        if not controllers:
+            kills += _along(cgroups, path, partial(_counted, "memory.events"))
+        elif "memory" in controllers:
+            kills += _along(cgroups / "memory", path, partial(_counted, "memory.oom_control"))
+    return int(max(kills))
+
+
+def _counted(name: str, folder: Path) -> float | None:
+    fields = (line.split() for line in _lines(folder / name))
+    return next((float(words[1]) for words in fields if words[0] == "oom_kill" and len(words) == 2), None)

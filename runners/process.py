@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 
+from models.errors import WeightsError
 from runners.configuration import Configuration, RunnerOptions
 from runners.configuration.schema import StageName
 from runners.garbage import collect_rarely, keep_for_good
@@ -28,10 +29,12 @@ from runners.memory import (
 )
 from runners.messages import Status
 from runners.options import drain_seconds
+from runners.roll import StartFailure, one_line, roll_folder, write_failure
 
 if TYPE_CHECKING:
     from models.graphs import GraphRecorder
 
+FAILED_START = 3  # as uvicorn ends a process whose start failed
 MAX_THREADS = {"cpu": 8, "cuda": 4}
 
 logger = logging.getLogger(__name__)
@@ -113,8 +116,39 @@ def _card_recorder(owner: str) -> "GraphRecorder":
     return GraphRecorder("cuda")
 
 
+def _telling_why(start: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A runner's `__init__` that tells the first process why it fails.
+
+    Weights that do not fit will not fit the next time: the process ends without the traceback that nobody
+    needs then.
+    """
+
+    @wraps(start)
+    def told(self: Any) -> None:
+        try:
+            start(self)
+        except Exception as error:
+            folder = roll_folder()
+            if folder is None or bentoml.server_context.worker_index is None:
+                raise
+            final = isinstance(error, WeightsError)
+            reason = one_line(str(error) if final else f"{type(error).__name__}: {error}")
+            write_failure(folder, os.getpid(), StartFailure(reason=reason, final=final))
+            if not final:
+                raise
+            logger.error("%s", reason)
+            os._exit(FAILED_START)
+
+    return told
+
+
 class ModelProcess:
     """Base of the runners: says which process answers and on which device."""
+
+    def __init_subclass__(cls) -> None:
+        """Has a failing start say why."""
+        if "__init__" in vars(cls):
+            cls.__init__ = _telling_why(cls.__init__)  # type: ignore[method-assign,assignment]
 
     device: str = "cpu"
     weights: Mapping[str, int] = {}

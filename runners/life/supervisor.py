@@ -29,6 +29,7 @@ from circus.exc import ConflictError
 from runners.life.folders import TEMPORARY, OwnFolder, hold, remove_dead_folders
 from runners.life.metrics import METRICS_VARIABLE, MetricsFolder
 from runners.life.worker import SUPERVISOR_VARIABLE, TOLD
+from runners.roll_keeper import RollKeeper
 
 GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
 RUNNER_SECONDS = 5.0  # nobody needs a runner once the gateways are gone
@@ -79,6 +80,9 @@ class Supervisor(BentoArbiter):
             signal.signal(number, self._on_signal)
         if keeps_hangups_out:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._roll = OwnFolder(TEMPORARY)
+        self._keeper = RollKeeper(self._roll.path)
+        self._keeper.listen(self)
         for watcher in self.watchers:
             self._prepare(watcher)
         self._socket_folders = {Path(found.path).parent for found in self.sockets.values() if found.path}
@@ -88,6 +92,7 @@ class Supervisor(BentoArbiter):
     def _prepare(self, watcher: Any) -> None:
         watcher.env |= {SUPERVISOR_VARIABLE: str(os.getpid()), METRICS_VARIABLE: str(self._metrics.path)}
         watcher.hooks["before_spawn"] = self._pass_on_own_socket
+        self._keeper.follow(watcher)
         if watcher.name != GATEWAY:
             watcher.stop_signal = TOLD
 
@@ -149,7 +154,7 @@ class Supervisor(BentoArbiter):
     def _leave_nothing(self) -> None:
         for folder in self._socket_folders:
             shutil.rmtree(folder, ignore_errors=True)
-        self._controls.close()
-        self._metrics.close()
+        for own in (self._controls, self._metrics, self._roll):
+            own.close()
         for root in self._roots:
             remove_dead_folders(root)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import bentoml
-from _bentoml_impl.server.app import ServiceAppFactory  # type: ignore[import-untyped]
+from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.marshal.dispatcher import CorkDispatcher
 
 from runners.batcher import WINDOW_SECONDS, PromptOptimizer, keep_batchers_prompt

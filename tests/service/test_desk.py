@@ -39,7 +39,7 @@ def handover(tmp_path: Path) -> Iterator[Handover]:
 
 
 def desk(handover: Handover, pipeline: SlowPipeline, *, is_ready: bool = True) -> Desk:
-    return Desk(pipeline, handover, OPTIONS, lambda: is_ready)  # type: ignore[arg-type]
+    return Desk(pipeline, handover, OPTIONS, lambda formats: None if is_ready else "matting: gone")  # type: ignore[arg-type]
 
 
 async def ask(desk: Desk, deadline_seconds: float = 1.0) -> Response:

@@ -150,7 +150,7 @@ async def test_failures_that_pass_are_503_with_retry_after(
         raise AssertionError
 
     handover = Handover(tmp_path)
-    desk = Desk(Pipeline(), handover, OPTIONS, lambda: True)  # type: ignore[arg-type]
+    desk = Desk(Pipeline(), handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
     reply = await desk.answer("mug", 1, product, deadline_seconds=1.0)  # type: ignore[arg-type]
     handover.close()
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "7")

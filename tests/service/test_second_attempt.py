@@ -195,7 +195,7 @@ async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover:
         for item in objects:
             item.seconds = [0.1, 0.0]
         pipelines = [item.pipeline(handover) for item in objects]
-        desk = Desk(_Each(pipelines), handover, OPTIONS, lambda: True)  # type: ignore[arg-type]
+        desk = Desk(_Each(pipelines), handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
         asked = [desk.answer("mug", -1, product, deadline_seconds=deadline_seconds) for _ in objects]
         return {bytes(reply.body) for reply in await asyncio.gather(*asked)}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _bentoml_impl.server import serving  # type: ignore[import-untyped]
+from _bentoml_impl.server import serving
 
 from runners.configuration.profiles import FAMILIES
 from runners.configuration.soundness import damage_in
