@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from _bentoml_impl.server import serving
+from safetensors.torch import load_file, save_file
 
 from runners.configuration.profiles import FAMILIES
 from runners.configuration.soundness import damage_in
@@ -164,3 +166,20 @@ def test_the_longest_folder_is_the_one_that_bentoml_takes() -> None:
     assert lack_of_socket_room("/" + "t" * (longest - 1)) is None
     assert lack_of_socket_room("/" + "t" * longest) is not None
     assert len(f"/{'t' * (longest - 1)}/bentoml-uds-{'x' * 8}/{140_000_000_000_000}.sock") == MAX_SOCKET_PATH
+
+
+@pytest.mark.slow
+def test_weights_of_another_shape_end_the_service_with_one_line(weights: Path, tmp_path: Path) -> None:
+    """What only the model's process can tell; the others have begun to load meanwhile."""
+    file = Path(shutil.copytree(weights, tmp_path / "w")) / "matte/isnet.safetensors"
+    tensors = load_file(file)
+    tensors["side1.bias"] = torch.zeros(7)
+    save_file(tensors, file)
+    outcome = start({"WEIGHTS_DIR": str(tmp_path / "w")}, tmp_path / "home")
+    assert outcome.returncode == 1
+    last = outcome.stderr.strip().splitlines()[-1]
+    assert re.fullmatch(
+        r"Error: .* matting: .* does not fit its architecture: side1\.bias is \(7,\), not \(1,\)", last
+    )
+    assert "Traceback" not in outcome.stderr
+    assert f"{tmp_path}/w/matte" in last
