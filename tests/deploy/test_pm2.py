@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -113,7 +114,29 @@ def test_a_prompt_gets_its_object_and_the_log_is_kept(pm2: Pm2, port: int) -> No
     assert post(port, "mug").status_code == 200
     logs = pm2.app()["pm2_env"]
     text = "".join(Path(logs[name]).read_text() for name in ("pm_out_log_path", "pm_err_log_path"))
-    assert "every runner is warm" in text
+    assert " s after the start" in text
+
+
+@pytest.mark.slow
+def test_a_killed_main_process_is_started_again(pm2: Pm2, port: int) -> None:
+    first = psutil.Process(pm2.app()["pid"])
+    others = first.children(recursive=True)
+    assert others
+    os.kill(first.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(others, timeout=30)
+    assert alive == []  # an orphan would answer in place of the new one, which could never have the port
+    deadline = time.monotonic() + 120
+    while pm2.app()["pid"] in (first.pid, 0) or not is_ready(port):
+        assert time.monotonic() < deadline, pm2.app()["pm2_env"]["status"]
+        time.sleep(0.5)
+    assert post(port, "mug").status_code == 200
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.slow
