@@ -40,7 +40,7 @@ from runners.handover import Handover, handover_root
 from runners.inline import is_inline
 from runners.life.folders import use_scratch_folder
 from runners.life.metrics import look_after_folders
-from runners.life.worker import die_with_supervisor, is_supervised, leave_later
+from runners.life.worker import is_supervised, leave_later
 from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
 from runners.mesh import lack_of_mesh_decoder
@@ -51,7 +51,6 @@ from runners.shared import methods_of, runner_of
 from runners.start_checks import refuse_bad_start
 
 # Here, because every process imports this file, the parent before it starts others.
-die_with_supervisor()
 escape_records()
 raise_descriptor_limit()
 install()

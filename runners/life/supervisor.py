@@ -1,7 +1,7 @@
 """The service's first process, which starts and ends all others: all that we change of BentoML's.
 
     a signal to end -> the gateways finish what they have in work and refuse the rest -> the runners
-    its own death   -> all others die at once (`runners.life.worker`)
+    its own death   -> all others die at once (`runners.life.entry`)
 
 BentoML ends all processes at once, after it removed the sockets through which the gateway reaches the
 runners, and waits a day for one that hangs. It hands every process all sockets, and takes commands on two
@@ -10,7 +10,6 @@ processes is lost.
 """
 
 import asyncio
-import logging
 import os
 import shutil
 import signal
@@ -26,9 +25,11 @@ import psutil
 from bentoml._internal.utils import circus as arbiters
 from circus.exc import ConflictError
 
+from runners.life import entry
+from runners.life.entry import SUPERVISOR_VARIABLE
 from runners.life.folders import TEMPORARY, OwnFolder, hold, remove_dead_folders
 from runners.life.metrics import METRICS_VARIABLE, MetricsFolder
-from runners.life.worker import SUPERVISOR_VARIABLE, TOLD
+from runners.life.worker import TOLD
 from runners.roll_keeper import RollKeeper
 
 GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
@@ -36,8 +37,6 @@ RUNNER_SECONDS = 5.0  # nobody needs a runner once the gateways are gone
 SAME_SIGNAL_SECONDS = 0.1  # `timeout` signals a process and then its group: that is no second signal
 BUSY_SECONDS = 0.05
 KILL_SECONDS = 3.0
-
-logger = logging.getLogger(__name__)
 
 
 def supervise(drain_seconds: float, folders: Sequence[Path]) -> None:
@@ -91,6 +90,8 @@ class Supervisor(BentoArbiter):
 
     def _prepare(self, watcher: Any) -> None:
         watcher.env |= {SUPERVISOR_VARIABLE: str(os.getpid()), METRICS_VARIABLE: str(self._metrics.path)}
+        if watcher.args and watcher.args[0] == "-m":  # all but BentoML's plugins
+            watcher.args = [entry.__file__, *watcher.args[1:]]
         watcher.hooks["before_spawn"] = self._pass_on_own_socket
         self._keeper.follow(watcher)
         if watcher.name != GATEWAY:

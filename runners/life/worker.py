@@ -1,52 +1,23 @@
-"""How a process that the supervisor started ends: not before its work is done, never after the supervisor."""
+"""How a process that the supervisor started leaves: not before its work is done."""
 
-import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import cache
 from types import FrameType
 
-SUPERVISOR_VARIABLE = "FAST_3D_MINER_SUPERVISOR"  # its process number
+from runners.life.entry import SUPERVISOR_VARIABLE
+
 TOLD = signal.SIGUSR1  # the supervisor's word to a runner that no gateway needs it any more
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 POLL_SECONDS = 0.05
-LOOK_SECONDS = 1.0
-
-logger = logging.getLogger(__name__)
 
 
 def is_supervised() -> bool:
     """Whether a supervisor of ours started this process; one that tests or programs started has none."""
     return os.environ.get(SUPERVISOR_VARIABLE) == str(os.getppid())
-
-
-def die_with_supervisor() -> None:
-    """Has the kernel kill this process when the supervisor is gone, whatever either is doing then.
-
-    Does nothing in a process that no supervisor started.
-    """
-    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
-    if supervisor is None:
-        return
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None, use_errno=True).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    else:
-        threading.Thread(target=_look_after, args=(int(supervisor),), daemon=True).start()
-    if not is_supervised():  # it died before
-        os._exit(1)
-
-
-def _look_after(supervisor: int) -> None:
-    while os.getppid() == supervisor:
-        time.sleep(LOOK_SECONDS)
-    os._exit(1)
 
 
 @cache

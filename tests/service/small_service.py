@@ -14,31 +14,7 @@ from circus.sockets import CircusSocket
 from runners.life import supervisor
 from runners.life.worker import TOLD
 
-PROCESS = """
-import os, signal, socket, sys, time
-name, ask, answer, log = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
-def say(word):
-    with open(log, "a") as file:
-        file.write(f"{name} {word}\\n")
-def leave(*_):
-    say("asked")
-    if answer == "leave":
-        time.sleep(0.3)
-        say("gone")
-        os._exit(0)
-for number in (signal.SIGTERM, signal.SIGUSR1):
-    signal.signal(number, leave if number == ask else signal.SIG_IGN)
-listening = 0
-for fd in range(3, 100):
-    try:
-        found = socket.socket(fileno=os.dup(fd))
-        listening += found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    except OSError:
-        pass
-say(f"listens on {listening}")
-while True:
-    signal.pause()
-"""
+PROCESS = "tests.service.small_process"
 
 
 def main() -> None:
@@ -49,7 +25,7 @@ def main() -> None:
     names = {supervisor.GATEWAY: (API_SERVER_NAME, 15, gateway), "service_x": ("x", int(TOLD), runner)}
     watchers = [
         create_watcher(
-            name=name, args=["-c", PROCESS, name, str(ask), answer, log, f"$(circus.sockets.{socket})"]
+            name=name, args=["-m", PROCESS, name, str(ask), answer, log, f"$(circus.sockets.{socket})"]
         )
         for name, (socket, ask, answer) in names.items()
     ]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.service.conftest import ROOT
@@ -141,6 +142,23 @@ def test_a_closed_terminal_ends_the_service(serve: Callable[..., Service]) -> No
     os.close(terminal)
     assert service.process.wait(SECONDS) == 0
     assert service.lines()[-1] == "service_x gone"
+
+
+def test_all_die_with_the_first_one(serve: Callable[..., Service]) -> None:
+    service = serve(20, "stay", "stay")
+    service.wait_until_up()
+    others = psutil.Process(service.process.pid).children()
+    assert len(others) == 2
+    others[0].suspend()
+    service.process.kill()
+    wait_for(lambda: not any(map(is_alive, others)))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_under_nohup_a_closed_terminal_changes_nothing(serve: Callable[..., Service]) -> None:
