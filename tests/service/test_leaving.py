@@ -104,7 +104,7 @@ def descendants(main: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def assert_gone(processes: list[psutil.Process], url: str, seconds: float) -> None:
     """All have ended, and nobody listens where they did."""
     assert_dead(processes, seconds)
-    assert is_refused(url)
+    wait_for(lambda: is_refused(url), 3)  # a process counts as dead while the last of its threads leaves
 
 
 def assert_dead(processes: list[psutil.Process], seconds: float) -> None:
