@@ -71,6 +71,7 @@ class Readiness:
         self._trained: dict[Worker, Any] = {}  # those whose batchers are warm, and what leads to each
         self._warm: set[Worker] = set()
         self._statuses: dict[Worker, Status] = {}
+        self._lack_of_room: str | None = None  # for the files of a single object
         self._trouble: dict[str, str] = {}  # by stage, why it could not be warmed up
         self._seconds_to_ready: float | None = None
 
@@ -82,7 +83,8 @@ class Readiness:
     def lack(self, products: Sequence[str]) -> str | None:
         """What is missing to make all of these formats (ply, spz, glb, mp4), and why; None if nothing is."""
         needed = dict.fromkeys(stage for product in products for stage in STAGES_OF[product])
-        missing = [self._reason(stage) for stage in needed if not self._has_warm(stage)]
+        missing = [self._lack_of_room] if self._lack_of_room else []
+        missing += [self._reason(stage) for stage in needed if not self._has_warm(stage)]
         return "; ".join(dict.fromkeys(missing)) or None
 
     def report(self) -> dict[str, Any]:
@@ -126,6 +128,7 @@ class Readiness:
         if roll is None:
             return
         was_ready, self._roll = self.is_ready, roll
+        self._lack_of_room = self._handover.lack_of_room()
         alive = {(service, process) for service, team in roll.items() for process in team.processes}
         self._warm &= alive
         self._trained = {worker: lead for worker, lead in self._trained.items() if worker in alive}

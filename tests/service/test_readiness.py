@@ -220,3 +220,18 @@ def test_the_gateways_process_is_not_mistaken_for_a_runner(handover: Handover) -
     readiness = watched(crew, handover)
     readiness.look()
     assert readiness.report()["services"]["gateway"] == {"processes": 1, "restarts": 0, "last_end": None}
+
+
+async def test_without_room_for_one_object_the_service_is_not_ready_and_says_so(
+    handover: Handover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readiness = watched(Crew(), handover)
+    await readiness.check()
+    assert readiness.is_ready
+    with monkeypatch.context() as full:
+        full.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=100, f_frsize=4096))
+        readiness.look()
+        assert not readiness.is_ready
+        assert "has room for 0.4 MiB" in (readiness.lack(("ply",)) or "")
+    readiness.look()
+    assert readiness.is_ready
