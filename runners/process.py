@@ -72,7 +72,6 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
         prepare_allocator()
     if is_supervised():
         look_after_folders()
-    if is_supervised() and bentoml.server_context.service_type == "service":  # no entry on a host of its own
         leave_when_told(drain_seconds(configuration.services, margins=3))
     import torch
 

@@ -29,7 +29,7 @@ from runners.life import entry
 from runners.life.entry import SUPERVISOR_VARIABLE
 from runners.life.folders import TEMPORARY, OwnFolder, hold, remove_dead_folders
 from runners.life.metrics import METRICS_VARIABLE, MetricsFolder
-from runners.life.worker import TOLD
+from runners.life.worker import GATEWAY_VARIABLE, TOLD
 from runners.roll_keeper import RollKeeper
 
 GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
@@ -96,6 +96,7 @@ class Supervisor(BentoArbiter):
         self._keeper.follow(watcher)
         if watcher.name != GATEWAY:
             watcher.stop_signal = TOLD
+            watcher.env[GATEWAY_VARIABLE] = "1"
 
     def _pass_on_own_socket(self, watcher: Any, **_: Any) -> bool:
         """A process gets no socket but the one it listens on, or it would keep others' ports open."""

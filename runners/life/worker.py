@@ -10,6 +10,7 @@ from types import FrameType
 
 from runners.life.entry import SUPERVISOR_VARIABLE
 
+GATEWAY_VARIABLE = "FAST_3D_MINER_GATEWAY"  # set where a gateway of the same supervisor needs this process
 TOLD = signal.SIGUSR1  # the supervisor's word to a runner that no gateway needs it any more
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 POLL_SECONDS = 0.05
@@ -25,8 +26,11 @@ def leave_when_told(limit_seconds: float) -> None:
     """Puts signals to end off until the supervisor's word, for requests in work may still need this runner.
 
     A process manager may send them to all processes of the service at once. Several stages in one process ask
-    for it once.
+    for it once. A runner without a gateway beside it (in a container of its own) gets no word: it leaves as
+    any server does, once what it has in work is done.
     """
+    if GATEWAY_VARIABLE not in os.environ:
+        return
     told = threading.Event()
 
     def hear(_: int, __: FrameType | None) -> None:
