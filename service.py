@@ -152,38 +152,44 @@ class Miner:
         return self._lack() is None
 
     @bentoml.api(route="/generate")
-    async def generate(self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply") -> Ply:
+    async def generate(
+        self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply", exact: bool = False
+    ) -> Ply:
         """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
-        return await self._make(prompt, seed, split_formats(format))  # type: ignore[return-value]
+        return await self._make(prompt, seed, split_formats(format), exact)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_mesh")
-    async def generate_mesh(self, prompt: Prompt, seed: Seed = RANDOM_SEED) -> Glb:
+    async def generate_mesh(self, prompt: Prompt, seed: Seed = RANDOM_SEED, exact: bool = False) -> Glb:
         """A textured mesh; 204 if no attempt passed validation."""
-        return await self._make(prompt, seed, ("glb",))  # type: ignore[return-value]
+        return await self._make(prompt, seed, ("glb",), exact)  # type: ignore[return-value]
 
-    async def _make(self, prompt: str, seed: int, formats: tuple[str, ...]) -> Response:
+    async def _make(self, prompt: str, seed: int, formats: tuple[str, ...], exact: bool) -> Response:
         async def product(ply: Path, watch: Stopwatch) -> Response:
-            return await self._products.respond(formats, ply, watch)
+            return await self._products.respond(formats, ply, watch, exact=exact)
 
         quick = {"ply", "spz"}.issuperset(formats)
         seconds = OPTIONS.deadline_seconds if quick else OPTIONS.video_deadline_seconds
         return self._products.refusal(formats) or await self._desk.answer(
-            prompt, seed, product, deadline_seconds=seconds, formats=formats
+            prompt, seed, product, deadline_seconds=seconds, formats=formats, exact=exact
         )
 
     @bentoml.api(route="/generate_video")
     async def generate_video(
-        self, prompt: Prompt, seed: Seed = RANDOM_SEED, video_res: VideoSize = CONFIGURATION.render.resolution
+        self,
+        prompt: Prompt,
+        seed: Seed = RANDOM_SEED,
+        video_res: VideoSize = CONFIGURATION.render.resolution,
+        exact: bool = False,
     ) -> Mp4:
         """A turntable video; 204 if no attempt passed validation."""
 
         async def video_response(ply: Path, watch: Stopwatch) -> Response:
-            mp4 = await self._pipeline.make_video(ply, video_res, watch)
+            mp4 = await self._pipeline.make_video(ply, video_res, watch, exact=exact)
             return Response(mp4, media_type="video/mp4")
 
         seconds = OPTIONS.video_deadline_seconds
         return await self._desk.answer(  # type: ignore[return-value]
-            prompt, seed, video_response, deadline_seconds=seconds, formats=("mp4",)
+            prompt, seed, video_response, deadline_seconds=seconds, formats=("mp4",), exact=exact
         )
 
 

@@ -66,6 +66,7 @@ class Desk:
         *,
         deadline_seconds: float,
         formats: Sequence[str] = ("ply",),
+        exact: bool = False,
     ) -> Response:
         """The response to one request; never raises.
 
@@ -75,12 +76,15 @@ class Desk:
             product: Makes the response's body from a finished PLY file.
             deadline_seconds: From now until the response.
             formats: Of the files in the body; nothing else must be ready.
+            exact: Whether the object shall not depend on other requests, to the last bit.
         """
         watch = Stopwatch(deadline_seconds)
         try:
             with self._admitted(formats):
                 async with asyncio.timeout(deadline_seconds) as deadline:
-                    response = await self._make(prompt, seed, product, watch, "glb" in formats, deadline)
+                    response = await self._make(
+                        prompt, seed, product, watch, "glb" in formats, exact, deadline
+                    )
         except TimeoutError:
             error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
             response = error.response()
@@ -101,6 +105,7 @@ class Desk:
         product: Product,
         watch: Stopwatch,
         keep_latents: bool,
+        exact: bool,
         deadline: asyncio.Timeout,
     ) -> Response:
         with self._handover.reserve() as ply:
@@ -110,6 +115,7 @@ class Desk:
                 ply,
                 watch,
                 keep_latents=keep_latents,
+                exact=exact,
                 spare_seconds=lambda: self._spare_seconds(deadline),
             )
             if outcome.rejection is None:

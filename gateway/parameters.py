@@ -32,8 +32,10 @@ class IntegerField:
 
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
 VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
+EXACT = "exact"
+BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 FORMATS = ("ply", "glb", "spz", "mp4")
-NAMES = ("prompt", "format", SEED.name, VIDEO_RES.name)
+NAMES = ("prompt", "format", "exact", SEED.name, VIDEO_RES.name)
 INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES), "/generate_mesh": (SEED,)}
 
 
@@ -43,7 +45,7 @@ def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[st
     Raises:
         HttpError: 422 for a name that the path does not take, or one that also has another value.
     """
-    known = ["prompt", *(field.name for field in INTEGERS_OF_PATH[path])]
+    known = ["prompt", EXACT, *(field.name for field in INTEGERS_OF_PATH[path])]
     known += ["format"] if path == "/generate" else []
     both = dict(fields)
     for name, value in _query_pairs(query):
@@ -63,7 +65,7 @@ def _query_pairs(query: bytes) -> list[tuple[str, str]]:
 
 
 def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int]:
-    """The parameters that a path takes; other fields are ignored, integers left empty count as not given.
+    """The parameters that a path takes; other fields are ignored, numbers left empty count as not given.
 
     Raises:
         HttpError: 422 for a missing or bad value.
@@ -73,6 +75,8 @@ def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str |
         value = fields.get(field.name)
         if value is not None and value != "":
             parameters[field.name] = _integer(field, value)
+    if fields.get(EXACT) not in (None, ""):
+        parameters[EXACT] = _boolean(EXACT, fields[EXACT])
     if path == "/generate" and fields.get("format") not in (None, ""):
         parameters["format"] = ",".join(split_formats(fields["format"]))
     return parameters
@@ -112,3 +116,10 @@ def _integer(field: IntegerField, value: object) -> int:
     if not field.low <= number <= field.high:
         raise HttpError(422, f"{field.name} must lie between {field.low} and {field.high}, not {number}")
     return number
+
+
+def _boolean(name: str, value: object) -> bool:
+    text = str(value).strip().lower() if isinstance(value, str | int) else ""
+    if text not in BOOLEANS:
+        raise HttpError(422, f"{name} must be one of {', '.join(BOOLEANS)}")
+    return BOOLEANS[text]

@@ -75,6 +75,7 @@ class _Order:
     ply: Path
     watch: Stopwatch
     keep_latents: bool
+    exact: bool = False
 
 
 class Pipeline:
@@ -112,6 +113,7 @@ class Pipeline:
         watch: Stopwatch,
         *,
         keep_latents: bool = False,
+        exact: bool = False,
         spare_seconds: Callable[[], float] = lambda: 0.0,
     ) -> Outcome:
         """Fills the reserved file `ply` with an object that passed validation, or says why not.
@@ -122,12 +124,13 @@ class Pipeline:
             ply: A reservation.
             watch: Collects the stages' times.
             keep_latents: Keep the latents beside the PLY; `make_glb` needs them.
+            exact: Share no batch with other requests, so that the bytes are those of any exact request.
             spare_seconds: What a second attempt at an object that passed may take, from now.
 
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
-        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=keep_latents)
+        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=keep_latents, exact=exact)
         outcome = Outcome(seed=seed, rejection="no attempt")
         following, took = seeds(seed, 1 + self._max_retries), 0.0
         for attempt_seed in following:
@@ -161,25 +164,29 @@ class Pipeline:
         logger.info("alignment %.3f, once more %.3f", *(made.alignment for made in ranks))
         return second if better else first
 
-    async def make_video(self, ply: Path, size: int, watch: Stopwatch) -> bytes:
+    async def make_video(self, ply: Path, size: int, watch: Stopwatch, *, exact: bool = False) -> bytes:
         """Films the object in `ply`."""
-        video = await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), size=size), watch)
+        video = await self.stages.video.run(
+            VideoJob(exact=exact, reservation=str(ply), ply=str(ply), size=size), watch
+        )
         return video.mp4
 
-    async def make_glb(self, ply: Path, watch: Stopwatch) -> VideoResult:
+    async def make_glb(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> VideoResult:
         """The mesh of the object in `ply`, whose latents were kept, and what is to be said of its surface."""
-        mesh = await self._decode_mesh(ply, watch)
-        job = VideoJob(reservation=str(ply), product="glb", ply=str(ply), mesh=mesh)
+        mesh = await self._decode_mesh(ply, watch, exact=exact)
+        job = VideoJob(exact=exact, reservation=str(ply), product="glb", ply=str(ply), mesh=mesh)
         return await self._mesh.run(job, watch)
 
-    async def _decode_mesh(self, ply: Path, watch: Stopwatch) -> str:
+    async def _decode_mesh(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> str:
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
-        await self._mesh_decoder.run(SplatJob(reservation=str(ply), latents=latents, mesh=mesh), watch)
+        await self._mesh_decoder.run(
+            SplatJob(exact=exact, reservation=str(ply), latents=latents, mesh=mesh), watch
+        )
         return mesh
 
-    async def make_spz(self, ply: Path, watch: Stopwatch) -> bytes:
+    async def make_spz(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> bytes:
         """Compresses the object in `ply`."""
-        job = VideoJob(reservation=str(ply), product="spz", ply=str(ply))
+        job = VideoJob(exact=exact, reservation=str(ply), product="spz", ply=str(ply))
         return (await self._spz.run(job, watch)).file
 
     def along(self, stages: Stages) -> "Pipeline":
@@ -212,15 +219,17 @@ class Pipeline:
 
     async def _attempt(self, order: _Order, seed: int) -> Outcome:
         """What became of one seed."""
-        stages, ply, watch = self.stages, str(order.ply), order.watch
+        stages, ply, watch, exact = self.stages, str(order.ply), order.watch, order.exact
         try:
-            image_job = ImageJob(reservation=ply, prompt=order.prompt, seed=seed)
+            image_job = ImageJob(exact=exact, reservation=ply, prompt=order.prompt, seed=seed)
             image = await stages.text_to_image.run(image_job, watch)
-            matte = await stages.matting.run(MatteJob(reservation=ply, image=image.image), watch)
+            matte = await stages.matting.run(MatteJob(exact=exact, reservation=ply, image=image.image), watch)
             latents = str(order.ply.with_suffix(".latents")) if order.keep_latents else ""
-            splat_job = SplatJob(reservation=ply, image=matte.image, seed=seed, ply=ply, latents=latents)
+            splat_job = SplatJob(
+                exact=exact, reservation=ply, image=matte.image, seed=seed, ply=ply, latents=latents
+            )
             await stages.image_to_3d.run(splat_job, watch)
-            judge_job = JudgeJob(reservation=ply, prompt=order.prompt, ply=ply)
+            judge_job = JudgeJob(exact=exact, reservation=ply, prompt=order.prompt, ply=ply)
             verdict = await stages.validation.run(judge_job, watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:

@@ -40,30 +40,32 @@ class Products:
             return HttpError(501, detail, code="meshes_unavailable").response()
         return None
 
-    async def respond(self, formats: Sequence[str], ply: Path, watch: Stopwatch) -> Response:
-        """One file as it is; several in a ZIP as object.FORMAT."""
+    async def respond(self, formats: Sequence[str], ply: Path, watch: Stopwatch, *, exact: bool) -> Response:
+        """One file as it is; several in a ZIP as object.FORMAT; `exact` ones depend on no other request."""
         if list(formats) == ["ply"]:
             return OpenFileResponse(ply, media_type=MEDIA_TYPES["ply"])
         headers: dict[str, str] = {}
-        files = [await self._file(name, ply, watch, headers) for name in formats]
+        files = [await self._file(name, ply, watch, headers, exact) for name in formats]
         if len(files) == 1:
             return Response(files[0], media_type=MEDIA_TYPES[formats[0]], headers=headers)
         with watch.measure("bundle"):
             bundle = await asyncio.to_thread(zipped, dict(zip(formats, files, strict=True)))
         return Response(bundle, media_type=BUNDLE_TYPE, headers=headers)
 
-    async def _file(self, name: str, ply: Path, watch: Stopwatch, headers: dict[str, str]) -> bytes:
+    async def _file(
+        self, name: str, ply: Path, watch: Stopwatch, headers: dict[str, str], exact: bool
+    ) -> bytes:
         """A file; puts what is to be said of it into `headers`."""
         if name == "glb":
-            mesh = await self._pipeline.make_glb(ply, watch)
+            mesh = await self._pipeline.make_glb(ply, watch, exact=exact)
             headers[WATERTIGHT] = str(mesh.watertight is True).lower()
             if not mesh.watertight:
                 headers[MESH_REPORT] = mesh.report
             return mesh.file
         if name == "spz":
-            return await self._pipeline.make_spz(ply, watch)
+            return await self._pipeline.make_spz(ply, watch, exact=exact)
         if name == "mp4":
-            return await self._pipeline.make_video(ply, self._video_size, watch)
+            return await self._pipeline.make_video(ply, self._video_size, watch, exact=exact)
         with watch.measure("read"):
             return await asyncio.to_thread(ply.read_bytes)
 

@@ -61,11 +61,18 @@ def answer_batch(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]") ->
     real = [job for job in jobs if not job.noop]
     started = time.perf_counter()
     with landed(real, lambda: load_configuration().services.gateway.handover_folder) as here:
-        made = [collected(*pair) for pair in zip(here, _attempt(here, result_type, work), strict=True)]
+        made = [collected(*pair) for pair in zip(here, _in_company(here, result_type, work), strict=True)]
     results = iter(_with_work(made, time.perf_counter() - started))
     answers = [result_type() if job.noop else next(results) for job in jobs]
     assert len(answers) == len(jobs)
     return answers
+
+
+def _in_company(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]") -> list[R]:
+    """Results of jobs, of which exact ones come alone, after the others: mates change the rounding."""
+    mates = [job for job in jobs if not job.exact]
+    together = iter(_attempt(mates, result_type, work))
+    return [_attempt([job], result_type, work)[0] if job.exact else next(together) for job in jobs]
 
 
 def _with_work(results: Sequence[R], seconds: float) -> list[R]:

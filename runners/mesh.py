@@ -12,6 +12,7 @@ clean-up put these, so that the mesh can be put beside them.
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,11 @@ def finish_mesh(
         )
     finished, report = finish(surface, settings, pictures)
     return write_glb(finished, watertight=report.watertight), report
+
+
+def exact_meshes(options: MeshOptions) -> MeshOptions:
+    """Without xatlas, which depends on the time it gets: a busy machine would cut other charts."""
+    return replace(options, unwrap_seconds=0.0)
 
 
 def _fill(file: str, **arrays: NDArray[np.generic]) -> None:

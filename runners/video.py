@@ -11,7 +11,7 @@ from runners.batching import answer_batch
 from runners.configuration import load_configuration
 from runners.configuration.schema import RenderOptions
 from runners.memory import trim_heaps
-from runners.mesh import finish_mesh, lack_of_mesh_decoder
+from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
@@ -63,9 +63,8 @@ class VideoRunner(ModelProcess):
         return each_alone(jobs, lambda job: makers[job.product](job))
 
     def _finish_mesh(self, job: VideoJob) -> VideoResult:
-        glb, report = finish_mesh(
-            job.mesh, CONFIGURATION.mesh, lambda: self._splats(job), self._renderer, self._threads
-        )
+        options = exact_meshes(CONFIGURATION.mesh) if job.exact else CONFIGURATION.mesh
+        glb, report = finish_mesh(job.mesh, options, lambda: self._splats(job), self._renderer, self._threads)
         trim_heaps()
         return VideoResult(
             file=glb,
