@@ -6,8 +6,8 @@ python -m tests.service.serve_part TARGET SERVICE PORT [ADDRESSES]   (addresses 
 import json
 import sys
 
-from _bentoml_impl.loader import load  # type: ignore[import-untyped]
-from _bentoml_impl.server import serve_http  # type: ignore[import-untyped]
+from _bentoml_impl.loader import load
+from _bentoml_impl.server import serve_http
 
 target, service, port, *addresses = sys.argv[1:]
 load(target, ".").inject_config()

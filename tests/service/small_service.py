@@ -6,7 +6,7 @@ Each of the two names what the process does when it is asked to leave: `leave` a
 import sys
 from pathlib import Path
 
-from _bentoml_impl.server.serving import API_SERVER_NAME  # type: ignore[import-untyped]
+from _bentoml_impl.server.serving import API_SERVER_NAME
 from bentoml._internal.utils.circus import create_standalone_arbiter
 from bentoml.serving import create_watcher
 from circus.sockets import CircusSocket
