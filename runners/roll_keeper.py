@@ -66,6 +66,7 @@ class RollKeeper:
         self._memory_kills = memory_kills
         self._kills = memory_kills()
         self._notes: dict[str, _Notes] = {}
+        self.verdict: BentoMLConfigException | None = None  # why the service cannot start
 
     def follow(self, watcher: Any) -> None:
         """Notes what happens to a watcher's processes from now on; before it starts any."""
@@ -101,7 +102,8 @@ class RollKeeper:
         if not notes.ever_started and failure is not None:
             notes.failures.append(reason)
             if failure.final or notes.failures[-SAME_FAILURES:] == [reason] * SAME_FAILURES:
-                give_up(arbiter, f"{name}: {reason}")
+                self.verdict = self.verdict or BentoMLConfigException(one_line(f"{name}: {reason}"))
+                give_up(arbiter, self.verdict)
 
     def listen(self, arbiter: Any) -> None:
         """Has the arbiter hear of every end at once, by the signal that its children's ends send."""
@@ -160,12 +162,11 @@ def describe_end(exit_code: int | None, *, for_memory: bool) -> str:
     return f"its process ended by signal {-exit_code} ({name}{why})"
 
 
-def give_up(arbiter: Any, reason: str) -> None:
+def give_up(arbiter: Any, verdict: BentoMLConfigException) -> None:
     """Ends the service: `bentoml serve` shows the one line, no traceback, and ends with code 1."""
-    if isinstance(arbiter._exception, BentoMLConfigException):
-        return
-    arbiter._exception = BentoMLConfigException(one_line(reason))
-    arbiter.loop.add_callback(_stop, arbiter)
+    if arbiter._exception is None:
+        arbiter._exception = verdict
+        arbiter.loop.add_callback(_stop, arbiter)
 
 
 async def _stop(arbiter: Any) -> None:

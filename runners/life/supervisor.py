@@ -32,7 +32,8 @@ from runners.life.metrics import METRICS_VARIABLE, MetricsFolder
 from runners.life.worker import GATEWAY_VARIABLE, TOLD
 from runners.roll_keeper import RollKeeper
 
-GATEWAY, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
+MAIN, LISTENING = "service", "_bento_api_server"  # BentoML's names of a watcher and a socket
+GATEWAY = "fast_3d_miner"  # the service; where each has a server of its own, a runner can be the main one
 RUNNER_SECONDS = 5.0  # nobody needs a runner once the gateways are gone
 SAME_SIGNAL_SECONDS = 0.1  # `timeout` signals a process and then its group: that is no second signal
 BUSY_SECONDS = 0.05
@@ -94,7 +95,7 @@ class Supervisor(BentoArbiter):
             watcher.args = [entry.__file__, *watcher.args[1:]]
         watcher.hooks["before_spawn"] = self._pass_on_own_socket
         self._keeper.follow(watcher)
-        if watcher.name != GATEWAY:
+        if not is_gateway(watcher):
             watcher.stop_signal = TOLD
             watcher.env[GATEWAY_VARIABLE] = "1"
 
@@ -108,6 +109,8 @@ class Supervisor(BentoArbiter):
         """Starts all processes; returns when all have left."""
         try:
             super().start(cb)
+        except RuntimeError as error:  # where BentoML starts nothing again (containers), it ends like this
+            raise self._keeper.verdict or error from None
         finally:
             self.exit_stack.close()
             self._leave_nothing()
@@ -136,9 +139,10 @@ class Supervisor(BentoArbiter):
         if self._stopping:  # and not starting them again
             self.sockets[LISTENING].close()  # the gateways hold it for as long as they answer
         watchers = (watcher_iter_func or self.iter_watchers)(reverse=False)
-        gateways = [watcher for watcher in watchers if watcher.name == GATEWAY]
-        runners = [watcher for watcher in watchers if watcher.name != GATEWAY]
-        for group, seconds in ((gateways, self._drain_seconds), (runners, RUNNER_SECONDS)):
+        gateways = [watcher for watcher in watchers if is_gateway(watcher)]
+        runners = [watcher for watcher in watchers if not is_gateway(watcher)]
+        runner_seconds = RUNNER_SECONDS if gateways else self._drain_seconds  # another host's may need it
+        for group, seconds in ((gateways, self._drain_seconds), (runners, runner_seconds)):
             for watcher in group:
                 watcher.graceful_timeout = seconds
             await asyncio.gather(*(watcher._stop(close_output_streams) for watcher in group))
@@ -160,3 +164,8 @@ class Supervisor(BentoArbiter):
             own.close()
         for root in self._roots:
             remove_dead_folders(root)
+
+
+def is_gateway(watcher: Any) -> bool:
+    """Whether a watcher's processes speak to the world, not to a gateway."""
+    return watcher.name == MAIN and GATEWAY in (watcher.args or ())

@@ -22,12 +22,16 @@ def main() -> None:
     log, drain, gateway, runner = sys.argv[1:]
     supervisor.RUNNER_SECONDS = 1.0
     supervisor.supervise(float(drain), [])
-    names = {supervisor.GATEWAY: (API_SERVER_NAME, 15, gateway), "service_x": ("x", int(TOLD), runner)}
+    parts = {
+        supervisor.MAIN: (supervisor.GATEWAY, API_SERVER_NAME, 15, gateway),
+        "service_x": ("x", "x", int(TOLD), runner),
+    }
     watchers = [
         create_watcher(
-            name=name, args=["-m", PROCESS, name, str(ask), answer, log, f"$(circus.sockets.{socket})"]
+            name=name,
+            args=["-m", PROCESS, name, str(ask), answer, log, f"$(circus.sockets.{socket})", service],
         )
-        for name, (socket, ask, answer) in names.items()
+        for name, (service, socket, ask, answer) in parts.items()
     ]
     sockets = [
         CircusSocket(name=API_SERVER_NAME, host="127.0.0.1", port=0),
