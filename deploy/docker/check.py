@@ -99,7 +99,7 @@ class Container:
                     != "true"
                 ):
                     raise CheckError("the container has ended") from None
-            time.sleep(0.2)
+            time.sleep(0.5)
         raise CheckError(
             f"/readyz {'does not answer' if ready else 'still answers'} 200 after {READY_SECONDS:g} s"
         )
@@ -107,6 +107,11 @@ class Container:
     def generate(self) -> httpx.Response:
         fields = {"prompt": "pink bicycle", "seed": "1"}
         return httpx.post(f"{self.url}/generate/", data=fields, timeout=180)
+
+    def last_lines(self) -> str:
+        """The end of its log."""
+        logs = self.engine("logs", "--tail", "60", self.name, check=False)
+        return f"{logs.stdout}\n{logs.stderr}"
 
     def probe(self) -> int:
         """Exit status of the image's HEALTHCHECK."""
@@ -123,7 +128,7 @@ class Container:
 
 @contextmanager
 def running(engine: Engine, image: str, port: int, *options: str) -> Iterator[Container]:
-    """A container of the service; it is gone afterwards, and its last lines are shown."""
+    """A container of the service; it is gone afterwards."""
     name = f"miner-check-{os.getpid()}-{port}"
     settings = [f"--env={key}={value}" for key, value in {**QUICK, "PORT": str(port)}.items()]
     engine(
@@ -132,8 +137,6 @@ def running(engine: Engine, image: str, port: int, *options: str) -> Iterator[Co
     try:
         yield Container(engine=engine, name=name, url=f"http://127.0.0.1:{port}")
     finally:
-        logs = engine("logs", "--tail", "40", name, check=False)
-        print(logs.stdout, logs.stderr, sep="\n")
         engine("rm", "--force", "--volumes", name, check=False)
 
 
@@ -143,6 +146,8 @@ def passes(check: Callable[..., None], *subject: object) -> bool:
         check(*subject)
     except (CheckError, httpx.HTTPError) as error:
         print(f"FAILED {check.__name__}: {error!r}")
+        for container in (part for part in subject if isinstance(part, Container)):
+            print(container.last_lines())
         return False
     return True
 
