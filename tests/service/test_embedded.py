@@ -1,7 +1,11 @@
 """The shipped family, as an operator runs it: default configuration, real server."""
 
+import io
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import gaussforge
 import httpx
@@ -20,6 +24,7 @@ pytestmark = [
 
 MAX_MEMORY_BYTES = 4 * 2**30
 TIMEOUT_SECONDS = 120
+MATES = ({"seed": "2"}, {"seed": "3"}, {"seed": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,45 @@ def test_the_video_is_an_mp4(embedded: tuple[str, int], bicycle: httpx.Response)
     reply = httpx.post(f"{embedded[0]}/generate_video/", data=fields, timeout=TIMEOUT_SECONDS)
     assert (reply.status_code, reply.headers["content-type"]) == (200, "video/mp4")
     assert reply.content[4:8] == b"ftyp"
+
+
+def test_exact_files_of_every_kind_are_the_same_alone_and_in_company(
+    embedded: tuple[str, int], bicycle: httpx.Response
+) -> None:
+    """Of the same seed, a mate without `exact` among them: all of them would share batches."""
+    exact = {"seed": bicycle.headers["x-seed"], "exact": "1"}
+    wanted = (
+        ("generate", exact | {"format": "ply,spz,glb"}),
+        ("generate_video", exact | {"video_res": "64"}),
+    )
+    alone = [ask(embedded[0], *request) for request in wanted]
+    requests = [*wanted, *(("generate", mate) for mate in MATES)]
+    start = Barrier(len(requests))
+
+    def at_once(request: tuple[str, dict[str, str]]) -> httpx.Response:
+        start.wait()
+        return ask(embedded[0], *request)
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        replies = list(pool.map(at_once, requests))
+    assert [reply.status_code for reply in (*alone, *replies)] == [200] * (len(alone) + len(requests))
+    assert replies[0].headers["x-seed"] == bicycle.headers["x-seed"]
+    assert members(replies[0]) == members(alone[0])
+    assert members(alone[0])["object.ply"] == bicycle.content
+    assert [reply.content == once.content for reply, once in zip(replies, alone, strict=False)] == [
+        True,
+        True,
+    ]
+
+
+def ask(url: str, path: str, fields: dict[str, str]) -> httpx.Response:
+    return httpx.post(f"{url}/{path}/", data={"prompt": "pink bicycle"} | fields, timeout=TIMEOUT_SECONDS)
+
+
+def members(reply: httpx.Response) -> dict[str, bytes]:
+    """A bundle's files."""
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as bundle:
+        return {name: bundle.read(name) for name in bundle.namelist()}
 
 
 @pytest.mark.usefixtures("bicycle")
