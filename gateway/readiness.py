@@ -20,7 +20,7 @@ import bentoml
 import psutil
 
 from gateway.pipeline import Pipeline, Stages
-from gateway.stages import Stage
+from gateway.stages import Stage, StageFailedError
 from gateway.workers import EachOf, Workers, ask
 from runners.configuration.schema import StageName
 from runners.handover import Handover
@@ -257,8 +257,12 @@ class _Trouble:
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         for stage in self._stages:
             self._notes.pop(stage, None)
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not _is_lost(error):  # of a death the roll tells more
                 self._notes[stage] = one_line(f"the rehearsal failed: {type(error).__name__}: {error}")
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, StageFailedError) and error.failure.kind == "stage_lost"
 
 
 async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = NOOP_BURSTS) -> None:

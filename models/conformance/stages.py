@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,16 +115,21 @@ def preprocess_checks(fixture: Fixture) -> Iterator[Check]:
     """Cropped images, exact to the last bit, and the image encoder's input."""
     io = fixture.tensors() if "io.safetensors" in fixture.files else {}
     for name in sorted(file.removesuffix("_in.png") for file in fixture.files if file.endswith("_in.png")):
-        image = Image.open(fixture.folder / f"{name}_in.png")
+        image = _opened(fixture.folder / f"{name}_in.png")
         if image.mode != "RGBA":
             yield skipped(f"{name} image", f"mode {image.mode}: only images with a matte are cropped")
             continue
-        expected = np.array(Image.open(fixture.folder / f"{name}_out.png"))
+        expected = np.array(_opened(fixture.folder / f"{name}_out.png"))
         actual = crop_to_object(np.array(image), expected.shape[0])
         yield exact(f"{name} image", torch.from_numpy(actual), torch.from_numpy(expected))
         for key in (key for key in io if key.startswith(f"{name}.dino_input_stride")):
             stride = int(key.rpartition("stride")[2])
             yield close(f"{name} pixels", normalized_pixels([actual])[:, :, ::stride, ::stride], io[key])
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
 
 
 def pipeline_checks(fixture: Fixture) -> Iterator[Check]:

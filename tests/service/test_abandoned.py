@@ -228,6 +228,7 @@ async def test_every_job_of_every_stage_names_a_reservation_that_goes_with_its_r
         await pipeline.make_spz(ply, Stopwatch())
         await pipeline.make_glb(ply, Stopwatch())
         await pipeline.rehearse("mug", ply)
+        await pipeline.rehearse_film(ply)
     assert len(seen) == 4 + 1 + 1 + 2 + 6
     assert all(waited for _, waited in seen)
     assert {job.reservation for job, _ in seen} == {str(ply)}

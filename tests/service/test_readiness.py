@@ -13,9 +13,9 @@ import pytest
 
 from gateway.pipeline import Stages
 from gateway.readiness import NOOP_BURSTS, Readiness
-from gateway.stages import Stage
+from gateway.stages import Stage, StageFailedError
 from runners.handover import Handover
-from runners.messages import Job, Result, Status, VideoJob
+from runners.messages import Failure, Job, Result, Status, VideoJob
 from runners.roll import Death, Roll, Team
 
 NAMES = ("text_to_image", "matting", "image_to_3d", "validation", "video")
@@ -85,7 +85,7 @@ class Way:
 
     def __init__(self, stages: Stages) -> None:
         self.stages = stages
-        self.broken_film = False
+        self.broken_film: Exception | None = None
 
     def along(self, stages: Stages) -> "Way":
         way = Way(stages)
@@ -98,8 +98,8 @@ class Way:
         return True
 
     async def rehearse_film(self, ply: Path) -> None:
-        if self.broken_film:
-            raise RuntimeError("no ffmpeg")
+        if self.broken_film is not None:
+            raise self.broken_film
         await self.stages.video.call(VideoJob(), "generate")
 
 
@@ -191,14 +191,28 @@ async def test_a_look_that_fails_forgets_nobody(handover: Handover) -> None:
 async def test_a_film_that_cannot_be_made_leaves_plys(handover: Handover) -> None:
     crew = Crew()
     readiness = watched(crew, handover)
-    readiness._pipeline.broken_film = True  # type: ignore[attr-defined]
+    readiness._pipeline.broken_film = RuntimeError("no ffmpeg")  # type: ignore[attr-defined]
     with pytest.raises(RuntimeError, match="no ffmpeg"):
         await readiness.check()
     assert readiness.is_ready
     assert readiness.lack(("mp4",)) == "video: the rehearsal failed: RuntimeError: no ffmpeg"
-    readiness._pipeline.broken_film = False  # type: ignore[attr-defined]
+    readiness._pipeline.broken_film = None  # type: ignore[attr-defined]
     await readiness.check()
     assert readiness.lack(("mp4",)) is None
+
+
+async def test_who_dies_in_a_rehearsal_is_named_by_the_end_and_not_by_what_it_broke(
+    handover: Handover,
+) -> None:
+    crew = Crew()
+    readiness = watched(crew, handover)
+    lost = StageFailedError("video", Failure(kind="stage_lost", detail="its process is gone"))
+    readiness._pipeline.broken_film = lost  # type: ignore[attr-defined]
+    with pytest.raises(StageFailedError):
+        await readiness.check()
+    crew.kill("video")
+    readiness.look()
+    assert readiness.lack(("mp4",)) == "video: its process ended by signal 9, 1 restart in the last minute"
 
 
 async def test_a_service_that_dies_before_it_was_up_is_not_waited_for(handover: Handover) -> None:
