@@ -9,29 +9,24 @@ what needs it.
 
 import asyncio
 import logging
-import os
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import bentoml
-import psutil
-
+from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
 from gateway.stages import Stage, StageFailedError
+from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
 from runners.configuration.schema import StageName
 from runners.handover import Handover
-from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, Status, VideoJob
+from runners.messages import Status
 from runners.roll import Roll, Team, one_line
 
 LOOK_SECONDS = 0.1  # between two looks at the roll
 PERIOD_SECONDS = 0.5
 PERIOD_AFTER_FAILURE_SECONDS = 5.0
-WINDOW_SECONDS = 60.0
-NOOP_BURSTS = (1,) * 9 + (2, 3, 4)
 REHEARSAL_PROMPT = "pink bicycle"
 
 MINING: tuple[StageName, ...] = ("text_to_image", "matting", "image_to_3d", "validation")
@@ -41,15 +36,6 @@ STAGES_OF: Mapping[str, tuple[StageName, ...]] = {
     "glb": (*MINING, "video"),
     "mp4": (*MINING, "video"),
 }
-NOOPS: Mapping[str, Job] = {
-    "text_to_image": ImageJob(noop=True),
-    "matting": MatteJob(noop=True),
-    "image_to_3d": SplatJob(noop=True),
-    "validation": JudgeJob(noop=True),
-    "video": VideoJob(noop=True),
-}
-
-IMPORT_TIME = time.time()
 
 logger = logging.getLogger(__name__)
 
@@ -202,8 +188,20 @@ class Readiness:
         leads = [lead for (service, _), lead in new.items() if service == self._services[name]]
         return self._stage(name).through(EachOf(leads)) if leads else self._stage(name)
 
-    def _noting_trouble(self, stages: Sequence[str]) -> "_Trouble":
-        return _Trouble(self._trouble, stages)
+    @contextmanager
+    def _noting_trouble(self, stages: Sequence[str]) -> Iterator[None]:
+        """A block whose failure is what keeps some stages from being ready."""
+        trouble: dict[str, str] = {}
+        try:
+            yield
+        except Exception as error:
+            if not _is_lost(error):  # of a death the roll tells more
+                said = one_line(f"the rehearsal failed: {type(error).__name__}: {error}")
+                trouble = dict.fromkeys(stages, said)
+            raise
+        finally:
+            others = {stage: said for stage, said in self._trouble.items() if stage not in stages}
+            self._trouble = others | trouble
 
     def _settle(self, new: Mapping[Worker, Any], stages: Sequence[str]) -> None:
         """New processes are warm once all of their stages have been rehearsed."""
@@ -244,49 +242,13 @@ class Readiness:
         return described | {"last_end": team.deaths[-1].reason if team.deaths else None}
 
 
-class _Trouble:
-    """A block whose failure is what keeps some stages from being ready."""
-
-    def __init__(self, notes: dict[str, str], stages: Sequence[str]) -> None:
-        self._notes = notes
-        self._stages = stages
-
-    def __enter__(self) -> None:
-        """Nothing is known yet."""
-
-    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
-        for stage in self._stages:
-            self._notes.pop(stage, None)
-            if isinstance(error, Exception) and not _is_lost(error):  # of a death the roll tells more
-                self._notes[stage] = one_line(f"the rehearsal failed: {type(error).__name__}: {error}")
-
-
 def _is_lost(error: Exception) -> bool:
     return isinstance(error, StageFailedError) and error.failure.kind == "stage_lost"
 
 
-async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = NOOP_BURSTS) -> None:
-    """Sends the no-ops that train the batcher of each method."""
-    for size in bursts:
-        for method in stage.methods:
-            await asyncio.gather(*(stage.call(NOOPS[stage.name], method) for _ in range(size)))
-
-
 def describe_restarts(team: Team) -> str:
     """How its last process ended, and how often that happened."""
-    recent = sum(death.time > time.time() - WINDOW_SECONDS for death in team.deaths)
-    count, since = (recent, "in the last minute") if recent else (team.restarts, "since the start")
+    count, since = team.recent_deaths, "in the last minute"
+    if not count:
+        count, since = team.restarts, "since the start"
     return f"{team.deaths[-1].reason}, {count} restart{'s' * (count > 1)} {since}"
-
-
-def seconds_since_start() -> float:
-    """How long the service has been running: its first process is this one's parent."""
-    in_server = bentoml.server_context.worker_index is not None
-    try:
-        created: float = psutil.Process(os.getppid() if in_server else os.getpid()).create_time()
-        if sys.platform == "linux":  # where a date of creation is as coarse as the boot's: whole seconds
-            after_boot: float = created - psutil.boot_time()
-            return time.clock_gettime(time.CLOCK_BOOTTIME) - after_boot
-    except (psutil.Error, RuntimeError, OSError):  # sandboxes without /proc/stat's boot time
-        created = IMPORT_TIME
-    return time.time() - created

@@ -11,6 +11,7 @@ program) has no roll.
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from typing import Any
 
 ROLL_VARIABLE = "FAST_3D_MINER_ROLL"
 ROLL_NAME = "roll.json"
+WINDOW_SECONDS = 60.0  # what counts as recent
 MAX_REASON = 400  # letters; what torch says of tensors that do not fit fills pages
 
 
@@ -44,6 +46,11 @@ class Team:
     processes: tuple[int, ...] = ()
     restarts: int = 0
     deaths: tuple[Death, ...] = ()
+
+    @property
+    def recent_deaths(self) -> int:
+        """How many of the deaths came within the last minute."""
+        return sum(death.time > time.time() - WINDOW_SECONDS for death in self.deaths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,8 +32,7 @@ from runners.roll import (
 WATCHER_PREFIX = "service_"  # BentoML calls a runner's watcher service_NAME, and the gateway's service
 GATEWAY = "gateway"
 REMEMBERED_DEATHS = 32
-WINDOW_SECONDS = 60.0
-WARN_AT = 3  # deaths within the window
+WARN_AT = 3  # recent deaths
 SAME_FAILURES = 3  # starts that fail alike, before any succeeded
 RETRY_SECONDS = 0.05
 
@@ -52,9 +51,6 @@ class _Notes:
 
     def team(self) -> Team:
         return Team(processes=tuple(self.processes), restarts=self.restarts, deaths=tuple(self.deaths))
-
-    def recent(self) -> int:
-        return sum(death.time > time.time() - WINDOW_SECONDS for death in self.deaths)
 
 
 class RollKeeper:
@@ -97,7 +93,7 @@ class RollKeeper:
         reason = failure.reason if failure else describe_end(exit_code, for_memory=self._kernel_killed())
         notes.deaths.append(Death(time=time.time(), reason=reason))
         notes.restarts += 1
-        if notes.recent() == WARN_AT:
+        if notes.team().recent_deaths == WARN_AT:
             logger.warning("%s: %s; that is death %d within a minute", name, reason, WARN_AT)
         if not notes.ever_started and failure is not None:
             notes.failures.append(reason)
@@ -118,13 +114,16 @@ class RollKeeper:
         if arbiter._stopping:
             return
         arbiter.reap_processes()
-        while not arbiter._stopping and all(notes.recent() < WARN_AT for notes in self._notes.values()):
+        while not arbiter._stopping and not self._is_crash_loop():
             try:
                 await arbiter.manage_watchers()
             except ConflictError:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
+
+    def _is_crash_loop(self) -> bool:
+        return any(notes.team().recent_deaths >= WARN_AT for notes in self._notes.values())
 
     def _kernel_killed(self) -> bool:
         before, self._kills = self._kills, self._memory_kills()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from gateway.pipeline import Stages
-from gateway.readiness import NOOP_BURSTS, Readiness
+from gateway.readiness import Readiness
 from gateway.stages import Stage, StageFailedError
+from gateway.warming import BURSTS
 from runners.handover import Handover
 from runners.messages import Failure, Job, Result, Status, VideoJob
 from runners.roll import Death, Roll, Team
@@ -132,7 +133,7 @@ async def test_every_process_is_trained_and_rehearsed_before_the_service_is_read
     await readiness.check()
     assert set(readiness.products().values()) == {"ready"}
     counts = Counter((process.noops, process.jobs) for process in crew.processes.values())
-    assert counts == {(sum(NOOP_BURSTS), 1): 7}
+    assert counts == {(sum(BURSTS), 1): 7}
 
 
 async def test_without_the_film_plys_are_made_and_the_rest_says_why_not(handover: Handover) -> None:
@@ -171,7 +172,7 @@ async def test_one_of_two_killed_lowers_capacity_only(handover: Handover) -> Non
     fresh = crew.start("matting")
     await readiness.check()
     assert readiness.is_ready
-    assert (fresh.noops, fresh.jobs) == (sum(NOOP_BURSTS), 1)
+    assert (fresh.noops, fresh.jobs) == (sum(BURSTS), 1)
 
 
 async def test_a_look_that_fails_forgets_nobody(handover: Handover) -> None:
@@ -185,7 +186,7 @@ async def test_a_look_that_fails_forgets_nobody(handover: Handover) -> None:
     assert set(readiness.products().values()) == {"ready"}
     crew.readable = True
     await readiness.check()
-    assert {(process.noops, process.jobs) for process in crew.processes.values()} == {(sum(NOOP_BURSTS), 1)}
+    assert {(process.noops, process.jobs) for process in crew.processes.values()} == {(sum(BURSTS), 1)}
 
 
 async def test_a_film_that_cannot_be_made_leaves_plys(handover: Handover) -> None:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_process_is_no_older_than_whoever_started_it_measured() -> None:
-    code = "from gateway.readiness import seconds_since_start; print(seconds_since_start())"
+    code = "from gateway.age import seconds_since_start; print(seconds_since_start())"
     for _ in range(2):
         started = time.monotonic()
         output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
