@@ -35,7 +35,7 @@ VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SI
 EXACT = "exact"
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 FORMATS = ("ply", "glb", "spz", "mp4")
-NAMES = ("prompt", "format", "exact", SEED.name, VIDEO_RES.name)
+NAMES = ("prompt", "format", EXACT, SEED.name, VIDEO_RES.name)
 INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES), "/generate_mesh": (SEED,)}
 
 

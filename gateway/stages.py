@@ -16,7 +16,7 @@ from gateway.metrics import STAGE_SECONDS
 from gateway.places import Places
 from gateway.presence import Presence
 from gateway.progress import enter
-from runners.handover import AbandonedError
+from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import packed, unpacked
 from runners.messages import Failure, Job, Result
 
@@ -206,7 +206,7 @@ class Stage(Generic[J, R]):
             sent = await asyncio.to_thread(packed, job)
             return await asyncio.to_thread(unpacked, job, await self._send(sent, method))
         except (AbandonedError, FileNotFoundError) as error:
-            failure = Failure(kind="abandoned", detail="the request was given up")
+            failure = Failure(kind="abandoned", detail=GIVEN_UP)
             raise StageFailedError(self.name, failure) from error
 
     async def _send(self, job: J, method: str) -> R:

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
 from runners.configuration import load_configuration
-from runners.handover import AbandonedError
+from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import collected, landed
 from runners.memory import free_memory
 from runners.messages import Failure, FailureKind, Job, Result
 from runners.shortages import is_out_of_memory, is_out_of_space
-from runners.wanted import GIVEN_UP, is_wanted, working_for
+from runners.wanted import is_wanted, working_for
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)

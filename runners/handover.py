@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from runners.life.folders import SHARED_MEMORY, TEMPORARY, OwnFolder
+from runners.shortages import is_out_of_space
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +31,9 @@ USUAL_OBJECT_BYTES = 6 * 2**20  # one of the embedded family, its mesh included;
 MIB = 2**20
 PIECE_BYTES = 2**22
 WRITING_THREADS = 4
-FULL = (errno.ENOSPC, errno.EDQUOT)
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # the last: a link stands in the file's place
 WRITE_FLAGS = os.O_WRONLY | os.O_NOFOLLOW
+GIVEN_UP = "the request was given up"
 
 
 class AbandonedError(Exception):
@@ -104,7 +105,7 @@ def _open(reservation: str) -> int:
     except OSError as error:
         if error.errno not in GONE:
             raise
-        raise AbandonedError("the request was given up") from error
+        raise AbandonedError(GIVEN_UP) from error
 
 
 def fill(reservation: str, *parts: bytes | memoryview) -> None:
@@ -132,7 +133,7 @@ def fill(reservation: str, *parts: bytes | memoryview) -> None:
 
 
 def _explained(error: OSError, root: Path) -> HandoverError:
-    if error.errno in FULL:
+    if is_out_of_space(error):
         return NoRoomError(f"{root}, where files are handed over, is full")
     return HandoverError(f"no files can be handed over in {root}: {error.strerror}")
 

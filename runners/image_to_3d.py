@@ -13,13 +13,13 @@ from models.errors import MinerError
 from models.stopping import between_steps
 from runners.batching import answer_batch
 from runners.configuration import load_configuration
-from runners.handover import AbandonedError, HandoverError, fill, make_room
+from runners.handover import GIVEN_UP, AbandonedError, HandoverError, fill, make_room
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, graph_recorder, prepare_process
-from runners.wanted import GIVEN_UP, each_alone, is_wanted
+from runners.wanted import each_alone, is_wanted
 from runners.weights import stage_weights
 
 if TYPE_CHECKING:

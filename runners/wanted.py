@@ -11,13 +11,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from models.stopping import steps_checked
-from runners.handover import AbandonedError
+from runners.handover import GIVEN_UP, AbandonedError
 from runners.messages import Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
-
-GIVEN_UP = "the request was given up"
 
 
 def is_wanted(job: Job) -> bool:
