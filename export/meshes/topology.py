@@ -18,11 +18,6 @@ def twins(faces: Int[np.ndarray, "faces 3"], num_vertices: int) -> Int[np.ndarra
     return found
 
 
-def is_watertight(faces: Int[np.ndarray, "faces 3"], num_vertices: int) -> bool:
-    """Whether every edge is run along once in each direction by two faces (or four, or six)."""
-    return len(faces) > 0 and bool((twins(faces, num_vertices) != OPEN).all())
-
-
 def components(faces: Int[np.ndarray, "faces 3"], num_vertices: int) -> Int[np.ndarray, " faces"]:
     """Number of each face's connected component; faces that share a vertex are connected."""
     root = _roots(np.ascontiguousarray(faces, np.int32), num_vertices)
