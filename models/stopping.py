@@ -3,7 +3,7 @@
     with steps_checked(check):         # whoever asked for the work; `check` raises to end it
         model.generate(...)            # calls `between_steps()` in its loops
 
-On a card the steps of a recorded flow are all on their way within milliseconds, so there it is the next
+On a GPU the steps of a recorded flow are all on their way within milliseconds, so there it is the next
 stage that is spared; on a CPU it is the next step.
 """
 

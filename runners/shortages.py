@@ -16,7 +16,7 @@ SPACE_SIGN = os.strerror(errno.ENOSPC)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a card or the host lacked memory."""
+    """Whether the GPU or the host lacked memory."""
     return any(_lacks_memory(cause) for cause in _causes(error))
 
 
