@@ -1,6 +1,7 @@
 """Request bodies as flat fields: urlencoded, multipart or a JSON object. Values arrive exactly as typed."""
 
 import json
+import re
 from collections.abc import AsyncGenerator, Iterable
 from urllib.parse import parse_qsl
 
@@ -26,10 +27,19 @@ def check_encoding(headers: Headers) -> None:
     Raises:
         HttpError: 415, which names the coding.
     """
-    codings = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+    codings = [name.strip().lower() for name in ",".join(headers.getlist("content-encoding")).split(",")]
     if refused := [name for name in codings if name not in ("", "identity")]:
         detail = f"send the body as it is: Content-Encoding {escaped(refused[0], limit=40)!r} is not read"
         raise HttpError(415, detail, headers={"Accept-Encoding": "identity"})
+
+
+def accepts(headers: Headers, media_type: str) -> bool:
+    """Whether a client names a type among those that it takes; a weight of zero (`q=0`) says it does not."""
+    offers = [parse_options_header(offer) for offer in ",".join(headers.getlist("accept")).split(",")]
+    return any(
+        name.lower() == media_type.encode() and not re.fullmatch(rb"0(\.0*)?", options.get(b"q", b"1"))
+        for name, options in offers
+    )
 
 
 def merged(pairs: Iterable[tuple[str, object]]) -> Fields:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.bodies import CLOSING, BodyReader
 from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
-from gateway.forms import JSON, check_encoding, parse_fields
+from gateway.forms import JSON, accepts, check_encoding, parse_fields
 from gateway.parameters import INTEGERS_OF_PATH, check_parameters, with_query
 from gateway.progress import HEADER as PROGRESS_HEADER
 from gateway.progress import followed
@@ -89,7 +89,7 @@ class ContractMiddleware:
             check_encoding(headers)
             body = await self.bodies.read(headers, receive)
             fields = with_query(path, await parse_fields(headers, body), scope["query_string"])
-            if GLB_TYPE in headers.get("accept", "") and not fields.get("format"):
+            if accepts(headers, GLB_TYPE) and not fields.get("format"):
                 fields["format"] = "glb"
             parameters = check_parameters(path, fields)
             scope, replay = with_json_body(scope, parameters)

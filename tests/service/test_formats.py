@@ -74,6 +74,11 @@ def test_the_named_format_goes_before_the_accepted_type(client: TestClient) -> N
     assert "x-mesh-watertight" not in reply.headers
 
 
+def test_a_client_that_refuses_meshes_gets_splats(client: TestClient) -> None:
+    reply = client.post("/generate", data={"prompt": "mug"}, headers={"accept": f"*/*, {GLB};q=0"})
+    assert reply.content.startswith(b"ply\n")
+
+
 def test_spz_holds_the_splats(client: TestClient) -> None:
     reply = client.post("/generate", json={"prompt": "mug", "format": "spz"})
     assert reply.headers["content-type"] == "application/octet-stream"

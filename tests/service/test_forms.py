@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from gateway.errors import HttpError
-from gateway.forms import parse_fields
+from gateway.forms import accepts, check_encoding, parse_fields
 from gateway.parameters import check_parameters, with_query
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color
@@ -160,3 +160,25 @@ def test_json_numbers_and_texts_are_both_integers() -> None:
             check_parameters("/generate", parse(Headers({"content-type": "application/json"}), body))["seed"]
             == 3
         )
+
+
+def test_a_coding_in_a_second_header_is_refused_too() -> None:
+    twice = Headers(raw=[(b"content-encoding", b"identity"), (b"content-encoding", b"gzip")])
+    with pytest.raises(HttpError, match="'gzip'") as refused:
+        check_encoding(twice)
+    assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("accept", "taken"),
+    [
+        ("text/html, Model/GLTF-binary;q=0.5", True),
+        ("model/gltf-binary; q=0", False),
+        ("model/gltf-binary;q=0.000", False),
+        ("model/gltf-binary-2", False),
+        ("", False),
+    ],
+)
+def test_accept_is_read_with_its_weights(accept: str, *, taken: bool) -> None:
+    raw = [(b"accept", b"text/plain"), (b"accept", accept.encode())]
+    assert accepts(Headers(raw=raw), "model/gltf-binary") is taken
