@@ -63,7 +63,10 @@ async def parse_fields(headers: Headers, body: bytes) -> Fields:
         HttpError: 400 for a malformed body, 415 for another content type, 422 for a parameter with two
             values.
     """
-    content_type, options = parse_options_header(headers.get("content-type", ""))
+    named = dict.fromkeys(headers.getlist("content-type"))
+    if len(named) > 1:
+        raise HttpError(400, "the request has two different Content-Type headers")
+    content_type, options = parse_options_header(next(iter(named), ""))
     media_type = content_type.decode("latin-1").strip().lower()
     if not body and media_type in ("", URLENCODED, JSON):
         return {}

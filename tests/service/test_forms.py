@@ -182,3 +182,11 @@ def test_a_coding_in_a_second_header_is_refused_too() -> None:
 def test_accept_is_read_with_its_weights(accept: str, *, taken: bool) -> None:
     raw = [(b"accept", b"text/plain"), (b"accept", accept.encode())]
     assert accepts(Headers(raw=raw), "model/gltf-binary") is taken
+
+
+def test_two_content_types_are_refused_unless_they_are_the_same() -> None:
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    assert parse(Headers(raw=[form, form]), b"prompt=mug") == {"prompt": "mug"}
+    with pytest.raises(HttpError, match="two different") as refused:
+        parse(Headers(raw=[form, (b"content-type", b"application/json")]), b"prompt=mug")
+    assert refused.value.status == 400
