@@ -23,11 +23,10 @@ import psutil
 from benchmarks import phases
 from benchmarks.client import connected
 from benchmarks.results import Results, command_line
-from benchmarks.served import Served, empty_caches, parse_settings, started
-from command_line.arguments import at_least_one, out_folder, port_number
+from benchmarks.served import Served, add_arguments, empty_caches, served_by, started
+from command_line.arguments import at_least_one
 from command_line.running import run_program
 
-SHELL_VOXELS = 16_040
 WIDTH = 60  # of the drawing, in characters
 LOOK_SECONDS = 0.02
 LINE = re.compile(r"\[(?:entry_)?service:(?P<process>\w+):\d+\] (?P<text>.*)")
@@ -171,28 +170,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--port", type=port_number, default=8093)
-    add("--random", action="store_true", help="random weights of the published shapes; every result passes")
-    add("--voxels", type=at_least_one, default=SHELL_VOXELS, help="with --random: of every object")
-    add("--profile", help="embedded, 24gb or 80gb; by default the configuration's")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as image_to_3d.fast_paths=true")
-    add("--no-encoder", action="store_true", help="the machine has no ffmpeg")
-    add("--starts", type=at_least_one, default=2, help="the first one fills the compile caches")
-    add("--out", type=out_folder, help="folder for cold_start.json and the logs")
+    add_arguments(parser)
+    parser.add_argument(
+        "--starts", type=at_least_one, default=2, help="the first one fills the compile caches"
+    )
     options = parser.parse_args(argv)
     try:
-        settings = parse_settings(options.set)
+        options.served = served_by(options, "cold_start.log")
     except ValueError as error:
         parser.error(str(error))
-    options.served = Served(
-        port=options.port,
-        log=(options.out or Path("out")) / "cold_start.log",
-        profile=options.profile,
-        voxels=options.voxels if options.random else None,
-        settings=settings,
-        encoder=not options.no_encoder,
-    )
     return options
 
 

@@ -26,11 +26,10 @@ from benchmarks import phases
 from benchmarks.client import Client, connected
 from benchmarks.phases import Limits
 from benchmarks.results import Results, command_line, comparison, read_report
-from benchmarks.served import Served, empty_caches, parse_settings, started
-from command_line.arguments import at_least_one, out_folder, port_number, positive, user_path, whole
+from benchmarks.served import Served, add_arguments, empty_caches, served_by, started
+from command_line.arguments import at_least_one, positive, user_path, whole
 from command_line.running import run_program
 
-SHELL_VOXELS = 16_040
 LONE_AFTER_SECOND_START = 5
 NOT_COMPARED = ("service", "service_afterwards", "latencies_s", "statuses")
 
@@ -124,14 +123,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_arguments(parser)
     add = parser.add_argument
-    add("--port", type=port_number, default=8093)
     add("--serve", action="store_true", help="start the service for this, and stop it")
-    add("--random", action="store_true", help="random weights of the published shapes; every result passes")
-    add("--voxels", type=at_least_one, default=SHELL_VOXELS, help="with --random: of every object")
-    add("--profile", help="embedded, 24gb or 80gb; by default the configuration's")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as image_to_3d.fast_paths=true")
-    add("--no-encoder", action="store_true", help="render videos without encoding them")
     add("--empty-caches", action="store_true", help="start with an empty folder for compile caches")
     add("--second-start", action="store_true", help="then start again with those caches")
     add("--lone", type=at_least_one, default=30)
@@ -145,28 +139,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--seconds", type=positive, default=120.0, help="longest that a level or rate, or the lone ones, send"
     )
-    add("--out", type=out_folder, help="folder for end_to_end.json and the service's log")
     add("--compare", type=user_path, help="an earlier run's JSON")
     options = parser.parse_args(argv)
     try:
-        options.served = served_by(options)
+        if not options.serve and (options.random or options.second_start or options.set):
+            raise ValueError("--random, --set and --second-start need --serve")
+        options.served = served_by(options, "service.log")
     except ValueError as error:
         parser.error(str(error))
     return options
-
-
-def served_by(options: argparse.Namespace) -> Served:
-    """How the command line wants the service."""
-    if not options.serve and (options.random or options.second_start or options.set):
-        raise ValueError("--random, --set and --second-start need --serve")
-    return Served(
-        port=options.port,
-        log=(options.out or Path("out")) / "service.log",
-        profile=options.profile,
-        voxels=options.voxels if options.random else None,
-        settings=parse_settings(options.set),
-        encoder=not options.no_encoder,
-    )
 
 
 def numbers(kind: type[int] | type[float]) -> Any:

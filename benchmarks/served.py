@@ -4,6 +4,7 @@ With random weights of the published shapes nothing that is drawn means anything
 validation is lowered until all passes, and nothing is tried twice.
 """
 
+import argparse
 import os
 import tempfile
 import time
@@ -12,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from command_line.arguments import at_least_one, out_folder, port_number
 from scripts.local_service import SERVICE, local_service
 
 UNENCODED = "benchmarks.unencoded_service:Miner"
 START_LIMIT_SECONDS = 540.0
+SHELL_VOXELS = 16_040
 PREFIX = "MINER__"
 PASS_ANYTHING = {
     "MINER__VALIDATION__ALIGNMENT": "-1",
@@ -95,6 +98,34 @@ def empty_caches() -> Iterator[Path]:
 def variable_of(key: str) -> str:
     """The environment variable of a configuration key: render.fps -> MINER__RENDER__FPS."""
     return PREFIX + key.removeprefix(PREFIX).upper().replace(".", "__")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The part of a command line that says how the service is started; `served_by` reads it."""
+    add = parser.add_argument
+    add("--port", type=port_number, default=8093)
+    add("--random", action="store_true", help="random weights of the published shapes; every result passes")
+    add("--voxels", type=at_least_one, default=SHELL_VOXELS, help="with --random: of every object")
+    add("--profile", help="embedded, 24gb or 80gb; by default the configuration's")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="such as image_to_3d.fast_paths=true")
+    add("--no-encoder", action="store_true", help="render videos without encoding them")
+    add("--out", type=out_folder, help="folder for the results and the service's log")
+
+
+def served_by(options: argparse.Namespace, log: str) -> Served:
+    """How a command line wants the service, which logs to that name in the folder of the results.
+
+    Raises:
+        ValueError: One of --set has no `=`.
+    """
+    return Served(
+        port=options.port,
+        log=(options.out or Path("out")) / log,
+        profile=options.profile,
+        voxels=options.voxels if options.random else None,
+        settings=parse_settings(options.set),
+        encoder=not options.no_encoder,
+    )
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
