@@ -227,7 +227,8 @@ def test_base64_is_a_picture_in_every_dress(data: bytes) -> None:
 @pytest.mark.parametrize(
     "prompt",
     ["pink bicycle", "x" * 1024, "a red chair with four legs standing on the floor of a large room",
-     "iVBORw0KGgo", "红色的椅子" * 40, "Donaudampfschifffahrtsgesellschaftskapitaensmuetze", "data: a chart made of wood", "/9j/"],
+     "iVBORw0KGgo", "红色的椅子" * 40, "Donaudampfschifffahrtsgesellschaftskapitaensmuetze",
+     "data: a chart made of wood", "/9j/"],
 )  # fmt: skip
 def test_what_people_type_stays_a_prompt(prompt: str) -> None:
     assert picture_in_text(prompt) is None
