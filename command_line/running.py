@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parents[1]
+from command_line.places import ROOT
+
 INSTALLED = "site-packages"  # a virtual environment may lie inside the project
 OWN_ERRORS = ("models.", "runners.", "scripts.", "export.", "rendering.", "validation.")
 STOPPED = 130  # what shells call the end by Ctrl-C
@@ -55,7 +56,7 @@ def is_about_input(error: Exception) -> bool:
         return True
     *_, last = traceback.extract_tb(error.__traceback__)
     raised_in = Path(last.filename)
-    on_purpose = raised_in.is_relative_to(ROOT) and INSTALLED not in raised_in.parts
+    on_purpose = raised_in.is_relative_to(ROOT) and INSTALLED not in raised_in.relative_to(ROOT).parts
     on_purpose = on_purpose and (last.line or "").startswith("raise ")
     return on_purpose and (isinstance(error, ValueError) or type(error).__module__.startswith(OWN_ERRORS))
 

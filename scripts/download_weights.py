@@ -1,12 +1,14 @@
 """Fetches a profile's published weights, goes on where an earlier run stopped, and keeps a lock of them.
 
-python scripts/download_weights.py [--profile 24gb|80gb] [--dry-run | --verify] [--folder DIR] [--jobs 4]
+fast3d-weights (in a checkout python scripts/download_weights.py)
+    [--profile 24gb|80gb] [--dry-run | --verify] [--folder DIR] [--jobs 4]
 
-Files land in --folder, else WEIGHTS_DIR, else the project's weights/<profile>; relative folders start where
-one stands. Copies in the hub's cache are linked, not fetched again; with all of them there no network is
-needed. Several downloads of one folder, from one machine or many, share the work. Which text-to-image model
-is fetched follows from text_to_image.backend (configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN
-opens gated repositories, HF_ENDPOINT names another hub; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY hold.
+Files land in --folder, else WEIGHTS_DIR, else weights/<profile> in the project, or for an installed one in
+~/.local/share/fast-3d-miner; relative folders start where one stands. Copies in the hub's cache are linked,
+not fetched again; with all of them there no network is needed. Several downloads of one folder, from one
+machine or many, share the work. Which text-to-image model is fetched follows from text_to_image.backend
+(configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN opens gated repositories,
+HF_ENDPOINT names another hub; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY hold.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to run as a file
 
 from command_line.arguments import at_least_one, expanded, user_path
+from command_line.places import command, weights_home
 from command_line.running import STOPPED, end_now, run_program, sentence
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
 from runners.configuration.leaves import ConfigurationError
@@ -32,7 +35,6 @@ from scripts.weights.listing import listing
 from scripts.weights.progress import create_progress
 from scripts.weights.transfer import RETRY_PAUSE_SECONDS, Transfer
 
-ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_JOBS = 4
 
 
@@ -119,7 +121,10 @@ def report(folder: Path) -> int:
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog=command("fast3d-weights", "download_weights.py"),
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="default: %(default)s")
     parser.add_argument("--folder", type=user_path, help="where the files land")
@@ -150,7 +155,7 @@ def weights_folder(environment: Mapping[str, str], profile: str) -> Path:
         ValueError: WEIGHTS_DIR is no path.
     """
     named = environment.get("WEIGHTS_DIR", "").strip()
-    return expanded(named) if named else ROOT / "weights" / profile
+    return expanded(named) if named else weights_home(environment) / profile
 
 
 def program() -> int:

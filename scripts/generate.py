@@ -1,7 +1,7 @@
 """Asks the service for a prompt and writes one object as NAME.ply, .glb, .spz and .mp4, as far as asked for.
 
-python -m scripts.generate "pink bicycle" [--formats ply,mp4] [--serve] [--port 8093] [--out out] [--seed -1]
-    [--attempts 1] [--replace]
+fast3d-generate "pink bicycle" [--formats ply,mp4] [--serve] [--port 8093] [--out out] [--seed -1]
+    [--attempts 1] [--replace]        (in a checkout: python -m scripts.generate)
 
 Beside a PLY it writes NAME.png, a contact sheet of 8 views. All files come from one generation. NAME follows
 from the prompt (`command_line.names`): other prompts get other names, another object of a prompt is
@@ -21,11 +21,13 @@ import httpx
 
 from command_line.arguments import at_least_one, out_folder, port_number, whole
 from command_line.names import stem_of, write_new
+from command_line.places import command
 from command_line.running import run_program
 from gateway.parameters import FORMATS, SEED
 from scripts.local_service import local_service
 
 TIMEOUT_SECONDS = 300.0
+STARTER = command("`fast3d-serve`", "`make serve`")
 REJECTED = 3  # exit status: the service answered 204
 
 
@@ -133,7 +135,7 @@ def ask(client: httpx.Client, path: str, fields: dict[str, str]) -> Answer | Non
     try:
         reply = client.post(path, data=fields)
     except httpx.ConnectError as error:
-        sys.exit(f"no service at {client.base_url}: {error}. Start one with `make serve`.")
+        sys.exit(f"no service at {client.base_url}: {error}. Start one with {STARTER}.")
     except httpx.HTTPError as error:
         sys.exit(f"{client.base_url} broke the request off: {type(error).__name__} {error}".rstrip())
     seconds = time.monotonic() - started
@@ -182,7 +184,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 def parse_arguments() -> Arguments:
     """Reads `sys.argv`."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.generate",
+        prog=command("fast3d-generate", "python -m scripts.generate"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

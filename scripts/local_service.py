@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).parents[1]
+from command_line.places import ROOT
+
 SERVICE = "service:Miner"
 READY_SECONDS = 300.0
 LEAVE_SECONDS = 150.0
@@ -50,7 +51,6 @@ def local_service(
         log.parent.mkdir(parents=True, exist_ok=True)
     command = [python, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", str(port)]
     own = {**(os.environ if environment is None else environment)}
-    own["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])])
     with (
         tempfile.TemporaryDirectory(prefix="bentoml-home-") as home,
         nullcontext() if log is None else log.open("wb") as output,

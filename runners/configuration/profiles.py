@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from command_line.places import ROOT, command, weights_home
 from runners.configuration import lock
 from runners.configuration.driver import torch_cuda
 from runners.configuration.leaves import ConfigurationError
@@ -22,7 +23,8 @@ REQUIRED_FILES = (
 AESTHETICS_HEADS = ("validation/*.safetensors", "validation/*.pth")
 MAX_SHELL_VOXELS = 102_208  # grid points of 64^3 within 29.0 of its centre
 NOTHING_PUBLISHED = "has no published shapes"
-DOWNLOAD = "python scripts/download_weights.py"
+DOWNLOAD = command("fast3d-weights", "python scripts/download_weights.py")
+SERVE = command("fast3d-serve", "bentoml serve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def choose_profile(
         return _random_choice(families, weights, card_bytes)
     refusals: list[str] = []
     for family in families:
-        folder = base / (family.folder if weights == "auto" else weights)
+        folder = _own_folder(family, base) if weights == "auto" else base / weights
         try:
             refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
         except PermissionError as error:
@@ -116,8 +118,19 @@ def largest_card_bytes() -> int:
         pynvml.nvmlShutdown()
 
 
+def _own_folder(family: Family, base: Path) -> Path:
+    """Where `auto` finds a family: beside the configuration file, else where the project keeps it.
+
+    An operator's copy of the file may lie anywhere.
+    """
+    beside = base / family.folder
+    kept = weights_home() / family.name if family.downloaded else ROOT / family.folder
+    return beside if beside.is_dir() else kept
+
+
 def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) -> str | None:
-    shown = folder.relative_to(base) if folder.is_relative_to(base) else folder
+    known = (place for place in (base, ROOT, weights_home().parent) if folder.is_relative_to(place))
+    shown = folder.relative_to(next(known, "/"))
     advice = f" (run: {DOWNLOAD} --profile {family.name})" if advise and family.downloaded else ""
     if not folder.is_dir():
         return f"no weights in {shown}{advice}"
@@ -135,7 +148,7 @@ def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) 
 def _lack_of_card(family: Family, card_bytes: int, *, advise: bool) -> str | None:
     if card_bytes >= family.min_card_gib * GIB:
         return None
-    advice = " (run without a card: MINER__PROFILE=embedded bentoml serve)" if advise else ""
+    advice = f" (run without a card: MINER__PROFILE=embedded {SERVE})" if advise else ""
     return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB{advice}"
 
 

@@ -104,7 +104,7 @@ def running_server(
         process = subprocess.Popen(
             serve_command(target, port),
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "BENTOML_HOME": home, **environment},
+            env={**os.environ, "BENTOML_HOME": home, **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

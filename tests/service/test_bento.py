@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway import VERSION
 from tests.service.conftest import ROOT, free_port, running_server
 from tests.service.ply_reader import read_table
 from tests.service.tiny_weights import TINY_SETTINGS, write_tiny_weights
@@ -60,10 +59,6 @@ def served_bento(
         _,
     ):
         yield url
-
-
-def test_the_version_is_the_projects() -> None:
-    assert f'version = "{VERSION}"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_a_bento_builds_offline_and_holds_the_listed_files_only(

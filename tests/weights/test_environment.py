@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from scripts.download_weights import ROOT, parse_arguments
+from command_line.places import ROOT
+from scripts.download_weights import parse_arguments
 from tests.weights.conftest import Download
 from tests.weights.hub import HubState
 
