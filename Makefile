@@ -13,7 +13,7 @@ URL ?= http://127.0.0.1:$(PORT)
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve generate test lint bench image image-test clean deploy-test licenses
+.PHONY: help demo serve generate test test-fast lint bench image image-test clean deploy-test licenses
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ generate: export ASKED := $(value PROMPT)
 generate: $(VENV)/.installed ## ask the running service for PROMPT; results go to OUT
 	$(BIN)/python -m scripts.generate --out "$(OUT)" --port "$(PORT)" --seed "$(SEED)" -- "$$ASKED"
 
-test: $(VENV)/.installed-dev ## run the tests
+test: $(VENV)/.installed-dev ## run all tests
 	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.installed-dev ## run the tests that start no server: before each commit
+	$(BIN)/python -m pytest -m "not slow and not gpu"
 
 lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/ruff check .
