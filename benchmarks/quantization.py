@@ -23,8 +23,8 @@ from torch import Tensor
 from benchmarks.results import tell_set_aside
 from command_line.arguments import at_least_one, device_name, out_folder
 from command_line.running import run_program
+from models.fast.quantization import SCHEMES, scheme_named
 from models.image.flux_parts import load_t5, load_transformer
-from models.quantization import SCHEMES, scheme_named
 from models.weights.published_shapes import FLUX_T5, FLUX_TRANSFORMER
 from models.weights.random_layout import SHELL_VOXELS, write_random_layout
 from models.weights.random_tensors import RandomWeights

@@ -15,17 +15,17 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from models.acceleration import Switches, accelerate
 from models.clock import StageClock
 from models.condition_to_3d import ConditionTo3D, StageSettings
 from models.conditioning import ImageEncoder, crop_to_object
 from models.conditioning.device_crop import crop_on_device
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError, MinerError
+from models.fast.graphs import GraphRecorder
+from models.fast.plan import Switches, accelerate
+from models.fast.residency import HostResident
 from models.gaussians.gaussians import Gaussians
-from models.graphs import GraphRecorder
 from models.latents.object_latents import ObjectLatents, separated
 from models.mesh.mesh import Mesh
-from models.residency import HostResident
 from models.sampling import (
     GridlessField,
     LatentField,

@@ -54,7 +54,7 @@ class ImageTo3DRunner(ModelProcess):
         self._clock, self._turns = StageClock, Turns(self._device, overlap=settings.overlap)
         switches = None
         if settings.fast_paths:
-            from models.acceleration import Switches
+            from models.fast.plan import Switches
 
             switches = Switches.for_device(
                 self._device, graphs=not settings.small_model, recorded_voxels=settings.recorded_voxels
@@ -72,7 +72,7 @@ class ImageTo3DRunner(ModelProcess):
                 recorder=graph_recorder(CONFIGURATION, "image_to_3d", fast_paths=settings.fast_paths),
             )
         if switches is not None:
-            from models.warm_up import warm_up
+            from models.fast.warm_up import warm_up
 
             first_run = partial(warm_up, self._model, structure=self._structure, latents=self._latents)
             sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)

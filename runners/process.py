@@ -32,7 +32,7 @@ from runners.options import drain_seconds
 from runners.roll import StartFailure, one_line, roll_folder, write_failure
 
 if TYPE_CHECKING:
-    from models.graphs import GraphRecorder
+    from models.fast.graphs import GraphRecorder
 
 FAILED_START = 3  # as uvicorn ends a process whose start failed
 MAX_THREADS = {"cpu": 8, "cuda": 4}
@@ -110,7 +110,7 @@ def graph_recorder(
 
 @cache
 def _card_recorder(owner: str) -> "GraphRecorder":
-    from models.graphs import GraphRecorder
+    from models.fast.graphs import GraphRecorder
 
     return GraphRecorder("cuda")
 

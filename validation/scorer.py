@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from models.errors import WeightsError
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.prompt_lengths import cut
 from models.weights.guard import weights_in
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of

@@ -7,7 +7,7 @@ from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.floors import decoder_flops
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.acceleration import Switches, accelerate_decoder
+from models.fast.plan import Switches, accelerate_decoder
 
 
 def cases(lab: Lab) -> Iterator[Case]:

@@ -10,7 +10,7 @@ from benchmarks.stages import image_encoder, latent_flow, structure_decoder, str
 from benchmarks.stages.image_encoder import cutout
 from command_line.running import run_program
 from export.ply import write_ply
-from models.acceleration import Switches, accelerate
+from models.fast.plan import Switches, accelerate
 from models.gaussians.cleanup import clean_up
 
 

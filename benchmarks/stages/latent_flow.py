@@ -11,7 +11,7 @@ from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import LATENTS
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.acceleration import Switches, accelerate_latent_flow
+from models.fast.plan import Switches, accelerate_latent_flow
 from models.sampling import GridlessField, LatentField
 from models.sampling.schedule import schedule
 

@@ -10,7 +10,7 @@ from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import STRUCTURE
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.acceleration import Switches, accelerate_structure_flow
+from models.fast.plan import Switches, accelerate_structure_flow
 from models.sampling import StructureField
 from models.sampling.schedule import schedule
 

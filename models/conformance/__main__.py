@@ -16,7 +16,6 @@ import torch
 
 from command_line.arguments import device_name, user_path
 from command_line.running import run_program
-from models.acceleration import Switches
 from models.conformance.fixtures import Fixture, find_fixtures
 from models.conformance.matte import matte_checks
 from models.conformance.meshes import extraction_checks
@@ -28,6 +27,7 @@ from models.conformance.stages import (
     sampler_checks,
     sparse_operation_checks,
 )
+from models.fast.plan import Switches
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--device", type=device_name, default="cpu", help="where the modules run; TF32 stays off"
     )
     parser.add_argument("--half", action="store_true", help="only modules, in fp16 against fp32 recordings")
-    parser.add_argument("--switches", action="store_true", help="every fast path of models.acceleration on")
+    parser.add_argument("--switches", action="store_true", help="every fast path of models.fast.plan on")
     options = parser.parse_args(arguments)
     roots = options.folders
     missing = [str(root) for root in roots if not root.is_dir()]

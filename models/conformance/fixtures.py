@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.acceleration import Switches
+from models.fast.plan import Switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

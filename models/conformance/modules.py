@@ -6,7 +6,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.acceleration import accelerate_module
 from models.conditioning import ImageEncoder
 from models.conditioning.dinov2 import Dinov2Config
 from models.conditioning.hub_names import from_hub
@@ -14,6 +13,7 @@ from models.conformance.fixtures import Fixture
 from models.conformance.meshes import decoder_checks
 from models.conformance.ply_columns import ply_check
 from models.conformance.report import HALF_BOUND, HALF_TO_SINGLE_BOUND, Check, close, exact, skipped, worst
+from models.fast.plan import accelerate_module
 from models.gaussians.decoder import GaussianDecoder
 from models.latents import LatentFlow
 from models.mesh.decoder import MeshDecoder

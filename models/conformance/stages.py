@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.acceleration import accelerate, accelerate_module
 from models.condition_to_3d import ConditionTo3D
 from models.conditioning import crop_to_object, normalized_pixels
 from models.conformance.fixtures import Fixture
 from models.conformance.meshes import mesh_checks
 from models.conformance.ply_columns import ply_check
 from models.conformance.report import Check, bounded, close, exact, failed, skipped
+from models.fast.plan import accelerate, accelerate_module
 from models.mesh.group_norm import ObjectGroupNorm
 from models.sampling import (
     LatentField,

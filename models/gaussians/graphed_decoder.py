@@ -6,8 +6,8 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor
 
+from models.fast.graphs import GraphRecorder
 from models.gaussians.decoder import GaussianDecoder
-from models.graphs import GraphRecorder
 from models.latents.fast_trunk import WindowedBlock, in_window_order
 from models.latents.padded_windows import PaddedWindows, padded_windows
 from models.latents.padding import MAX_VOXELS, PaddedGrid, pad

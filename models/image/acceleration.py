@@ -16,7 +16,7 @@ import torch
 from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor
 
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.image.autoencoder_blocks import fuse_decoder
 from models.image.flux_blocks import fuse_blocks
 from models.image.recording import record_pipeline

@@ -13,8 +13,8 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.kernels import biased_sum, group_normed
-from models.kernels.groups import GroupNorm
+from models.fast.kernels import biased_sum, group_normed
+from models.fast.kernels.groups import GroupNorm
 
 
 def fuse_decoder(decoder: nn.Module) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.cpu_kernels import linear_gelu
-from models.kernels import normed, normed_sum, rotated
-from models.kernels.rotary import Projected
-from models.kernels.rows import Norm
+from models.fast.kernels import normed, normed_sum, rotated
+from models.fast.kernels.rotary import Projected
+from models.fast.kernels.rows import Norm
 
 EPS = 1e-6  # of every norm
 Positions = tuple[Tensor, Tensor]  # cosines and sines [tokens, depth]

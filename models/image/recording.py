@@ -7,7 +7,7 @@ from typing import Any
 from diffusers import FluxPipeline
 from torch import Tensor, nn
 
-from models.graphs import GraphRecorder, record_forward
+from models.fast.graphs import GraphRecorder, record_forward
 
 
 def record_pipeline(pipeline: FluxPipeline, recorder: GraphRecorder) -> None:

@@ -25,7 +25,8 @@ from transformers import CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
+from models.fast.quantization import Scheme, scheme_named
 from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.image.flux_parts import (
     load_clip_text,
@@ -37,7 +38,6 @@ from models.image.flux_parts import (
 )
 from models.image.klein import load_klein
 from models.prompt_lengths import cut
-from models.quantization import Scheme, scheme_named
 from models.stopping import between_steps
 from models.weights.guard import weights_in
 
@@ -76,7 +76,7 @@ class TextToImage:
             folder: Holds model_index.json and a folder for each part that it names.
             device: Where the networks run.
             dtype: Precision of all that is not quantised; T5 does not survive fp16.
-            transformer_quantization: A scheme of `models.quantization` for the transformer's blocks, or none.
+            transformer_quantization: A scheme of `models.fast.quantization` for its blocks, or none.
             text_encoder_quantization: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
             backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.kernels import normed, normed_sum
-from models.kernels.rows import Norm
+from models.fast.kernels import normed, normed_sum
+from models.fast.kernels.rows import Norm
 from models.layers.attention import suits_varlen
 from models.layers.blocks import PlainBlock
 from models.layers.norms import BLOCK_EPS

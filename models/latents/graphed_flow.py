@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.latents.fast_residual import TensorResidual
 from models.latents.flow import LatentFlow
 from models.latents.padding import MAX_VOXELS, FlowTables, PaddedGrid

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from models.kernels import normed, normed_heads, normed_sum
-from models.kernels.rows import Norm
+from models.fast.kernels import normed, normed_heads, normed_sum
+from models.fast.kernels.rows import Norm
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.blocks import ModulatedBlock
 from models.layers.filled_attention import AttentionAndSum, filled_attention, plain_attention

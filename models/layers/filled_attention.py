@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.kernels import fill_up, without_fillers
-from models.kernels.heads import Gamma, Qkv
+from models.fast.kernels import fill_up, without_fillers
+from models.fast.kernels.heads import Gamma, Qkv
 
 AttentionAndSum = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 

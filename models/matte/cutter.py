@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from models.alpha import ALPHA_THRESHOLD
 from models.errors import EmptyMatteError
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.matte.networks import DEFAULT_NETWORK, MatteNetwork, load_network
 
 RgbImage = UInt8[np.ndarray, "height width 3"]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.layers import FINAL_EPS, Context, layer_norm
 from models.layers.dense_block import DenseBlock
 from models.structure.flow import RunVelocity, StructureFlow, patchify, unpatchify

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.quantization import Scheme
+from models.fast.quantization import Scheme
 from models.weights.random_tensors import RandomTensors, random_weights_of, set_tensor
 from models.weights.sources import TensorFiles, TensorsInMemory, TensorSource
 

@@ -14,8 +14,8 @@ from diffusers import (
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from models.fast.quantization import QuantizedLinear
 from models.image.text_to_image import KLEIN, TextToImage
-from models.quantization import QuantizedLinear
 
 WIDTH = 64
 NUM_LAYERS = 28  # the pipeline reads the states after layers 9, 18 and 27

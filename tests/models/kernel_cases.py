@@ -1,4 +1,4 @@
-"""Every operation of `models.kernels` on a device, beside its formula in plain operations on the CPU.
+"""Every operation of `models.fast.kernels` on a device, beside its formula in plain operations on the CPU.
 
 As a program: prints the largest relative error of each, with Triton interpreting the kernels on the CPU.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.kernels import (
+from models.fast.kernels import (
     biased_sum,
     fill_up,
     float8_rows,
@@ -27,9 +27,9 @@ from models.kernels import (
     tap_sum,
     without_fillers,
 )
-from models.kernels.groups import GroupNorm
-from models.kernels.rotary import Projected
-from models.kernels.rows import Norm
+from models.fast.kernels.groups import GroupNorm
+from models.fast.kernels.rotary import Projected
+from models.fast.kernels.rows import Norm
 
 Pair = tuple[str, Tensor, Tensor]  # what, by the kernel, by the formula
 Sums = tuple[Tensor, Tensor]

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.acceleration import (
+from models.fast.graphs import GraphRecorder
+from models.fast.plan import (
     Switches,
     accelerate_latent_flow,
     accelerate_module,
     accelerate_structure_flow,
 )
 from models.gaussians.graphed_decoder import graphed_decoder
-from models.graphs import GraphRecorder
 from models.latents import LatentFlow
 from models.latents.fast_residual import FastResidual
 from models.latents.fast_trunk import in_window_order

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.acceleration import Switches
+from models.fast.graphs import GraphRecorder
+from models.fast.plan import Switches
 from models.gaussians.gaussians import Gaussians
-from models.graphs import GraphRecorder
 from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.matte import MatteCutter
 from runners.batching import answer_batch

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 
 DEVICES = ["cpu", pytest.param("cuda", marks=[
     pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
-from models.acceleration import Switches, accelerate
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
+from models.fast.plan import Switches, accelerate
 from models.gaussians.gaussians import Gaussians
 from models.image_to_3d import ImageTo3D, SamplerSettings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.kernels import normed_sum
+from models.fast.kernels import normed_sum
 from tests.models.kernel_cases import errors
 
 ROOT = Path(__file__).parents[2]

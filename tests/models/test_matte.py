@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.errors import EmptyMatteError, WeightsError
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from models.matte import Isnet, IsnetConfig, MatteCutter
 from models.matte.networks.isnet import IsnetNetwork
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.kernels.float8 import FLOAT8
-from models.quantization import SCHEMES, scheme_named
-from models.quantization.float8 import Float8Linear, quantized_product
-from models.quantization.linear import QuantizedLinear
-from models.quantization.nf4 import Nf4Linear, levels
+from models.fast.kernels.float8 import FLOAT8
+from models.fast.quantization import SCHEMES, scheme_named
+from models.fast.quantization.float8 import Float8Linear, quantized_product
+from models.fast.quantization.linear import QuantizedLinear
+from models.fast.quantization.nf4 import Nf4Linear, levels
 from models.weights.loading import assign_quantized
 from models.weights.sources import TensorsInMemory
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from models.errors import GenerationError
+from models.fast.residency import HostResident
 from models.gaussians.gaussians import Gaussians
 from models.image_to_3d import ImageTo3D, SamplerSettings
-from models.residency import HostResident
 from models.weights import read_pipeline
 from models.weights.published import weights_file
 from tests.service.tiny_weights import write_image_to_3d

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.acceleration import Switches
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
+from models.fast.plan import Switches
+from models.fast.warm_up import warm_up
 from models.image_to_3d import ImageTo3D, SamplerSettings
-from models.warm_up import warm_up
 from tests.service.tiny_weights import write_image_to_3d
 
 SETTINGS = SamplerSettings(steps=3, cfg_strength=3, cfg_interval=(0.5, 1.0), rescale_t=3)  # guided and not

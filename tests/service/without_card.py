@@ -16,7 +16,7 @@ def install() -> None:
 
 def install_fast_paths() -> None:
     """What a card would switch on is switched on here too (if the configuration asks for it), uncompiled."""
-    from models.acceleration import Switches
+    from models.fast.plan import Switches
     from models.image.acceleration import ImageSwitches
 
     def all_on(_: object, **chosen: Any) -> Switches:

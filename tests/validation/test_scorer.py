@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from models.errors import WeightsError
-from models.graphs import GraphRecorder
+from models.fast.graphs import GraphRecorder
 from validation.scorer import Scorer
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 Images = Float[Tensor, "images channels height width"]
 Channels = Float[Tensor, "channels"]
@@ -36,7 +36,7 @@ def group_normed(x: Images, norm: GroupNorm, *, bias: Channels | None = None) ->
     """The norm of `x + bias`."""
     x = x.contiguous(memory_format=torch.channels_last)
     if runs_kernels(x):
-        from models.kernels.groups_triton import normalize
+        from models.fast.kernels.groups_triton import normalize
 
         return normalize(x, norm, bias)
     value = x.float() if bias is None else x.float() + bias.float()[:, None, None]
@@ -48,7 +48,7 @@ def biased_sum(x: Images, y: Images, bias: Channels) -> Images:
     """x + y + bias."""
     x, y = (part.contiguous(memory_format=torch.channels_last) for part in (x, y))
     if runs_kernels(x):
-        from models.kernels.groups_triton import add
+        from models.fast.kernels.groups_triton import add
 
         return add(x, y, bias)
     return (x.float() + y.float() + bias.float()[:, None, None]).to(x.dtype)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 FLOAT8 = torch.float8_e4m3fn
 FLOAT8_MAX = torch.finfo(FLOAT8).max
@@ -14,7 +14,7 @@ MIN_MAGNITUDE = 1e-12
 def float8_rows(x: Float[Tensor, "rows columns"]) -> tuple[Tensor, Float[Tensor, "rows 1"]]:
     """Codes and scales; each row is read once."""
     if runs_kernels(x):
-        from models.kernels.float8_triton import quantize
+        from models.fast.kernels.float8_triton import quantize
 
         return quantize(x)
     return float8_rows_reference(x)

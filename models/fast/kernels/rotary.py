@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 Rows = Float[Tensor, "images tokens heads*depth"]
 Heads = Float[Tensor, "images all_tokens heads depth"]
@@ -39,7 +39,7 @@ def rotated(parts: Sequence[Projected], cos: Table, sin: Table, eps: float) -> t
     """
     depth = cos.shape[1]
     if runs_kernels(cos):
-        from models.kernels.rotary_triton import rotate
+        from models.fast.kernels.rotary_triton import rotate
 
         return rotate(parts, cos, sin, eps)
     q = torch.cat([_normed(part.q, part.q_weight, depth, eps) for part in parts], dim=1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 MEAN_OF = 512  # keys at most: enough beside the fillers of a padded object, cheaper than all of them
 NORM_EPS = 1e-12
@@ -22,7 +22,7 @@ Mean = Float[Tensor, "groups heads depth"]
 def normed_heads(qkv: Qkv, q_gamma: Gamma, k_gamma: Gamma) -> Qkv:
     """Queries and keys normalised head by head, q / |q| * gamma * sqrt(depth); values as they are."""
     if runs_kernels(qkv):
-        from models.kernels.heads_triton import norm_heads
+        from models.fast.kernels.heads_triton import norm_heads
 
         return norm_heads(qkv, q_gamma, k_gamma, len(q_gamma), None, None)
     q, k, v = qkv.chunk(3, dim=2)
@@ -42,7 +42,7 @@ def fill_up(
         The tensor, and the mean of the first `MEAN_OF` of each group's own keys.
     """
     if runs_kernels(qkv):
-        from models.kernels.heads_triton import mean_keys, norm_heads
+        from models.fast.kernels.heads_triton import mean_keys, norm_heads
 
         mean = mean_keys(qkv, k_gamma, num_heads, lengths)
         return norm_heads(qkv, q_gamma, k_gamma, num_heads, mean, lengths), mean
@@ -65,7 +65,7 @@ def without_fillers(
 ) -> Float[Tensor, "groups length heads depth"]:
     """Attention over the groups' own tokens, from attention over all and the log of its weights' sum."""
     if runs_kernels(out):
-        from models.kernels.heads_triton import remove_fillers
+        from models.fast.kernels.heads_triton import remove_fillers
 
         return remove_fillers(out, q, log_sum, mean, lengths)
     score = (q.float() * mean.float()[:, None]).sum(dim=3) * q.shape[3] ** -0.5

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from models.conditioning import ImageEncoder
+from models.fast.graphs import GraphRecorder, forget_recorded, record_forward
 from models.gaussians.decoder import GaussianDecoder
 from models.gaussians.graphed_decoder import graphed_decoder
-from models.graphs import GraphRecorder, forget_recorded, record_forward
 from models.latents import LatentFlow, fast_residual, fast_trunk
 from models.latents.graphed_flow import GraphedLatentFlow
 from models.latents.padding import MAX_VOXELS

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.kernels.float8 import float8_rows, float8_rows_reference
-from models.quantization.linear import QuantizedLinear
+from models.fast.kernels.float8 import float8_rows, float8_rows_reference
+from models.fast.quantization.linear import QuantizedLinear
 
 MIN_ROWS = 17  # below, widening the weight is as cheap, and small products have odd alignment rules
 ALIGNMENT = 16  # of both sides of the weight, wanted by the fp8 product

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from models.quantization.float8 import Float8Linear, Float8WeightOnlyLinear
-from models.quantization.int8 import Int8Linear
-from models.quantization.linear import QuantizedLinear
-from models.quantization.nf4 import Nf4Linear
+from models.fast.quantization.float8 import Float8Linear, Float8WeightOnlyLinear
+from models.fast.quantization.int8 import Int8Linear
+from models.fast.quantization.linear import QuantizedLinear
+from models.fast.quantization.nf4 import Nf4Linear
 
 Scheme = Callable[[Tensor], QuantizedLinear]  # from a floating weight [out, in]
 

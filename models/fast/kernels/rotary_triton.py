@@ -1,4 +1,4 @@
-"""The kernel of `models.kernels.rotary`: a program takes some heads of one token."""
+"""The kernel of `models.fast.kernels.rotary`: a program takes some heads of one token."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.kernels.rotary import Projected
+from models.fast.kernels.rotary import Projected
 
 HEADS = 8  # of a program
 

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.quantization.linear import QuantizedLinear
+from models.fast.quantization.linear import QuantizedLinear
 
 INT8_MAX = 127
 MIN_MAGNITUDE = 1e-12

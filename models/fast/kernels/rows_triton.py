@@ -1,4 +1,4 @@
-"""The kernel of `models.kernels.rows`: a program takes a few whole rows."""
+"""The kernel of `models.fast.kernels.rows`: a program takes a few whole rows."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.kernels.rows import Norm
+from models.fast.kernels.rows import Norm
 
 TILE = 1024  # elements of a program, at least
 

@@ -1,4 +1,4 @@
-"""The kernels of `models.kernels.neighbours`: a program takes a few voxels and all their channels."""
+"""The kernels of `models.fast.kernels.neighbours`: a program takes a few voxels and all their channels."""
 
 import torch
 import triton

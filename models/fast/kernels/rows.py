@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 Vector = Float[Tensor, "groups_or_one channels"]
 
@@ -38,7 +38,7 @@ class Norm:
 def normed(x: Float[Tensor, "*rows channels"], norm: Norm) -> Float[Tensor, "*rows channels"]:
     """The normalised rows alone."""
     if runs_kernels(x):
-        from models.kernels.rows_triton import launch
+        from models.fast.kernels.rows_triton import launch
 
         return launch(x, None, None, None, norm)[1]
     return _normed(x, norm)
@@ -67,7 +67,7 @@ def normed_sum(
     if len(y) != len(x) and constant is None:
         raise ValueError(f"{len(x)} groups, {len(y)} of them with something to add, and no constant")
     if runs_kernels(x):
-        from models.kernels.rows_triton import launch
+        from models.fast.kernels.rows_triton import launch
 
         return launch(x, y, gate, constant, norm)
     added = y.float() if gate is None else y.float() * _spread(gate, y)

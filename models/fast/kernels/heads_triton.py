@@ -1,11 +1,11 @@
-"""The kernels of `models.kernels.heads`: a program takes the heads of one token, or one head's mean key."""
+"""Kernels of `models.fast.kernels.heads`: a program takes the heads of one token, or one head's mean key."""
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.kernels.heads import MEAN_OF, NORM_EPS
+from models.fast.kernels.heads import MEAN_OF, NORM_EPS
 
 BLOCK = 256  # keys that a mean takes at once
 

@@ -1,4 +1,4 @@
-"""The kernels of `models.kernels.groups`.
+"""The kernels of `models.fast.kernels.groups`.
 
 moments   mean and squared distances from it, of each channel in each piece of an image
 joined    mean and scale of each group, from those of its channels in all pieces (Chan et al. 1979)
@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.kernels.groups import GroupNorm
+from models.fast.kernels.groups import GroupNorm
 
 TILE = 8192  # elements that a program holds
 TILES = 8  # of a piece

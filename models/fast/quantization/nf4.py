@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.quantization.linear import QuantizedLinear
+from models.fast.quantization.linear import QuantizedLinear
 
 BLOCK = 64
 OFFSET = 0.9677083  # share of the distribution inside the outermost level, the paper's choice

@@ -1,11 +1,11 @@
-"""The kernel of `models.kernels.float8`: a program takes a row."""
+"""The kernel of `models.fast.kernels.float8`: a program takes a row."""
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.kernels.float8 import FLOAT8, FLOAT8_MAX, MIN_MAGNITUDE
+from models.fast.kernels.float8 import FLOAT8, FLOAT8_MAX, MIN_MAGNITUDE
 
 
 @triton.jit

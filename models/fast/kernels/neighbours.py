@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.kernels.devices import runs_kernels
+from models.fast.kernels.devices import runs_kernels
 
 
 def gathered_columns(
@@ -12,7 +12,7 @@ def gathered_columns(
 ) -> Float[Tensor, "voxels taps*channels"]:
     """Features of the neighbours side by side, zeros where there is none."""
     if runs_kernels(feats):
-        from models.kernels.neighbours_triton import gather
+        from models.fast.kernels.neighbours_triton import gather
 
         return gather(feats, neighbours)
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
@@ -26,7 +26,7 @@ def tap_sum(
 ) -> Float[Tensor, "voxels channels"]:
     """Bias and the sum over taps k of neighbour k's own product k."""
     if runs_kernels(products):
-        from models.kernels.neighbours_triton import sum_taps
+        from models.fast.kernels.neighbours_triton import sum_taps
 
         return sum_taps(products, neighbours, bias)
     taps = neighbours.shape[1]

@@ -1,6 +1,0 @@
-"""Linear layers whose weights take less memory than bf16."""
-
-from models.quantization.linear import QuantizedLinear
-from models.quantization.schemes import SCHEMES, Scheme, scheme_named
-
-__all__ = ["SCHEMES", "QuantizedLinear", "Scheme", "scheme_named"]
