@@ -28,9 +28,9 @@ from benchmarks.stages.image_encoder import cutout
 from command_line.arguments import at_least_one, device_name, out_folder, positive, user_path, words
 from command_line.running import run_program
 from export.ply import write_ply
+from models.fast.flux.acceleration import ImageSwitches, accelerate_pipeline
 from models.fast.plan import Switches, accelerate
 from models.gaussians.cleanup import clean_up
-from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.sampling import SamplerSettings
 from models.weights.random_layout import SHELL_VOXELS
 from rendering.cameras import orbit

@@ -23,10 +23,10 @@ from benchmarks.stages.image_encoder import cutout
 from command_line.arguments import at_least_one, device_name, out_folder, words
 from command_line.running import run_program
 from export.ply import write_ply
+from models.fast.flux.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
 from models.fast.plan import Switches, accelerate
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
-from models.image.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
 
 Changes = Mapping[str, dict[str, Any]]
 Row = Callable[[], dict[str, Any]]

@@ -30,7 +30,7 @@ class TextToImageRunner(ModelProcess):
         settings = CONFIGURATION.text_to_image
         switches = None
         if settings.fast_paths:
-            from models.image.acceleration import ImageSwitches
+            from models.fast.flux.acceleration import ImageSwitches
 
             switches = ImageSwitches.for_device(torch.device(CONFIGURATION.device))
         self._settings = settings

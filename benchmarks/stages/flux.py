@@ -13,8 +13,8 @@ from benchmarks.bench import Case, Lab, Work, relative_error, run_stages
 from benchmarks.measure import Call
 from benchmarks.stages import text_encoders, vae
 from command_line.running import run_program
-from models.image.autoencoder_blocks import fuse_decoder
-from models.image.flux_blocks import fuse_blocks
+from models.fast.flux.autoencoder import fuse_decoder
+from models.fast.flux.blocks import fuse_blocks
 
 STEP_FLOPS = 17.69e12
 WEIGHT_BYTES = 2 * 11.89e9

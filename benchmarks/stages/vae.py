@@ -11,7 +11,7 @@ import torch
 from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.image.autoencoder_blocks import fuse_decoder
+from models.fast.flux.autoencoder import fuse_decoder
 
 FLOPS = 2.5e12
 

@@ -18,17 +18,20 @@ from torch import nn
 
 from models.conditioning import ImageEncoder
 from models.fast.graphs import GraphRecorder, forget_recorded, record_forward
+from models.fast.trellis import block as dense_block
+from models.fast.trellis import residual as fast_residual
+from models.fast.trellis import trunk as fast_trunk
+from models.fast.trellis.attention import attention_for
+from models.fast.trellis.block import AttentionBackend
+from models.fast.trellis.gaussian_decoder import graphed_decoder
+from models.fast.trellis.latent_flow import GraphedLatentFlow
+from models.fast.trellis.padding import MAX_VOXELS
+from models.fast.trellis.structure_flow import graphed_velocity
 from models.gaussians.decoder import GaussianDecoder
-from models.gaussians.graphed_decoder import graphed_decoder
-from models.latents import LatentFlow, fast_residual, fast_trunk
-from models.latents.graphed_flow import GraphedLatentFlow
-from models.latents.padding import MAX_VOXELS
-from models.layers import dense_block, kept_modulations, modulations_at
+from models.latents import LatentFlow
+from models.layers import kept_modulations, modulations_at
 from models.layers.attention import suits_varlen
-from models.layers.dense_block import AttentionBackend
-from models.layers.filled_attention import attention_for
 from models.structure import StructureFlow
-from models.structure.graphed_flow import graphed_velocity
 
 if TYPE_CHECKING:
     from models.condition_to_3d import ConditionTo3D

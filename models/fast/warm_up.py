@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from models.fast.trellis.padding import USUAL, PaddedSize, sizes
 from models.image_to_3d import ImageTo3D, SamplerSettings
-from models.latents.padding import USUAL, PaddedSize, sizes
 from models.sampling import request_generator
 
 GREY = 128

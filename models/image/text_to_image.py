@@ -25,9 +25,9 @@ from transformers import CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
+from models.fast.flux.acceleration import ImageSwitches, accelerate_pipeline
 from models.fast.graphs import GraphRecorder
 from models.fast.quantization import Scheme, scheme_named
-from models.image.acceleration import ImageSwitches, accelerate_pipeline
 from models.image.flux_parts import (
     load_clip_text,
     load_scheduler,

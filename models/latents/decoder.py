@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.latents.fast_trunk import RunTrunk, run_plain
+from models.fast.trellis.trunk import RunTrunk, run_plain
 from models.layers import ModuleList, PlainBlock, torso_dtype, voxel_position_embedding
 from models.sparse import Segments, SparseTensor, VoxelGrid
 

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.latents import fast_residual
+from models.fast.trellis import residual as fast_residual
+from models.fast.trellis.block import RunBlock, run_plain
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers import (
     FINAL_EPS,
@@ -29,11 +30,10 @@ from models.layers import (
     torso_dtype,
     voxel_position_embedding,
 )
-from models.layers.dense_block import RunBlock, run_plain
 from models.sparse import SparseTensor, VoxelGrid
 
 if TYPE_CHECKING:
-    from models.latents.graphed_flow import GraphedLatentFlow
+    from models.fast.trellis.latent_flow import GraphedLatentFlow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class LatentFlow(nn.Module):
 
     run_modulations: RunModulations
     run_block: RunBlock
-    run_residual: fast_residual.RunResidual
+    run_residual: "fast_residual.RunResidual"
     recorded: "GraphedLatentFlow | None"
 
     def __init__(self, config: LatentFlowConfig) -> None:

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.fast.trellis.padding import pad
 from models.latents import LatentFlow
-from models.latents.padding import pad
 from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureFlow

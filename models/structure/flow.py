@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.fast.trellis.block import RunBlock, run_plain
 from models.layers import (
     FINAL_EPS,
     Context,
@@ -24,7 +25,6 @@ from models.layers import (
     modulations_at,
     torso_dtype,
 )
-from models.layers.dense_block import RunBlock, run_plain
 from models.sparse import uniform_segments
 
 

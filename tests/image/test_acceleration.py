@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.image.acceleration import Encoded, ImageSwitches, PromptCache
+from models.fast.flux.acceleration import Encoded, ImageSwitches, PromptCache
 from models.image.text_to_image import TextToImage
 from tests.service.tiny_weights import write_text_to_image
 

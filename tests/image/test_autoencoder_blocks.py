@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
-from models.image.autoencoder_blocks import fuse_decoder
+from models.fast.flux.autoencoder import fuse_decoder
 
 
 def tiny_decoder() -> nn.Module:

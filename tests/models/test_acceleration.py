@@ -15,15 +15,15 @@ from models.fast.plan import (
     accelerate_module,
     accelerate_structure_flow,
 )
-from models.gaussians.graphed_decoder import graphed_decoder
+from models.fast.trellis.block import dense_block
+from models.fast.trellis.gaussian_decoder import graphed_decoder
+from models.fast.trellis.latent_flow import GraphedLatentFlow
+from models.fast.trellis.padding import padded_size
+from models.fast.trellis.residual import FastResidual
+from models.fast.trellis.trunk import in_window_order
 from models.latents import LatentFlow
-from models.latents.fast_residual import FastResidual
-from models.latents.fast_trunk import in_window_order
-from models.latents.graphed_flow import GraphedLatentFlow
-from models.latents.padding import padded_size
 from models.latents.residual import SparseResidualBlock
 from models.layers import PlainBlock
-from models.layers.dense_block import dense_block
 from models.sampling import GridlessField, LatentField, SamplerSettings, StructureField, sample
 from models.sparse import Segments, SparseTensor, VoxelGrid, uniform_segments
 from models.structure import StructureFlow

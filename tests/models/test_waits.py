@@ -4,10 +4,10 @@ import torch
 
 from models.fast.graphs import GraphRecorder
 from models.fast.plan import Switches, accelerate_latent_flow, accelerate_structure_flow
+from models.fast.trellis.gaussian_decoder import graphed_decoder
 from models.gaussians.cleanup import clean_up
 from models.gaussians.decoder import GaussianDecoder
 from models.gaussians.gaussians import Gaussians
-from models.gaussians.graphed_decoder import graphed_decoder
 from models.layers import PlainBlock
 from models.sampling import (
     GridlessField,

@@ -16,8 +16,8 @@ def install() -> None:
 
 def install_fast_paths() -> None:
     """What a card would switch on is switched on here too (if the configuration asks for it), uncompiled."""
+    from models.fast.flux.acceleration import ImageSwitches
     from models.fast.plan import Switches
-    from models.image.acceleration import ImageSwitches
 
     def all_on(_: object, **chosen: Any) -> Switches:
         return replace(Switches.all_on(), **chosen)

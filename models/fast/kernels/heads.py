@@ -1,6 +1,6 @@
 """Queries and keys between the product that makes them and attention: RMS norm, and fillers of padded groups.
 
-`models.layers.filled_attention` has the theory of the fillers. The tensors are [groups, length, 3 * channels]
+`models.fast.trellis.attention` has the theory of the fillers. The tensors are [groups, length, 3 * channels]
 as `to_qkv` gives them, heads of equal width side by side; they are changed in place where a card runs this.
 """
 

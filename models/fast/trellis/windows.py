@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.latents.padding import PaddedGrid
+from models.fast.trellis.padding import PaddedGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.graphs import GraphRecorder
+from models.fast.trellis.block import DenseBlock
 from models.layers import FINAL_EPS, Context, layer_norm
-from models.layers.dense_block import DenseBlock
 from models.structure.flow import RunVelocity, StructureFlow, patchify, unpatchify
 
 GROUP = "structure_flow"

@@ -12,12 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.graphs import GraphRecorder
-from models.latents.fast_residual import TensorResidual
+from models.fast.trellis.block import DenseBlock
+from models.fast.trellis.padding import MAX_VOXELS, FlowTables, PaddedGrid
+from models.fast.trellis.residual import TensorResidual
 from models.latents.flow import LatentFlow
-from models.latents.padding import MAX_VOXELS, FlowTables, PaddedGrid
 from models.latents.residual import Resampling
 from models.layers import FINAL_EPS, Context, layer_norm
-from models.layers.dense_block import DenseBlock
 
 GROUP = "latent_flow"
 

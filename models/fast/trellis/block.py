@@ -15,9 +15,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.fast.kernels import normed, normed_heads, normed_sum
 from models.fast.kernels.rows import Norm
+from models.fast.trellis.attention import AttentionAndSum, filled_attention, plain_attention
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.blocks import ModulatedBlock
-from models.layers.filled_attention import AttentionAndSum, filled_attention, plain_attention
 from models.layers.norms import BLOCK_EPS
 from models.sparse.segments import Segments
 

@@ -16,10 +16,10 @@ import torch
 from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor
 
+from models.fast.flux.autoencoder import fuse_decoder
+from models.fast.flux.blocks import fuse_blocks
+from models.fast.flux.recording import record_pipeline
 from models.fast.graphs import GraphRecorder
-from models.image.autoencoder_blocks import fuse_decoder
-from models.image.flux_blocks import fuse_blocks
-from models.image.recording import record_pipeline
 
 KEPT_PROMPTS = 32
 

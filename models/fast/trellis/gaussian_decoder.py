@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.graphs import GraphRecorder
+from models.fast.trellis.padding import MAX_VOXELS, PaddedGrid, pad
+from models.fast.trellis.trunk import WindowedBlock, in_window_order
+from models.fast.trellis.windows import PaddedWindows, padded_windows
 from models.gaussians.decoder import GaussianDecoder
-from models.latents.fast_trunk import WindowedBlock, in_window_order
-from models.latents.padded_windows import PaddedWindows, padded_windows
-from models.latents.padding import MAX_VOXELS, PaddedGrid, pad
 from models.layers import FINAL_EPS, layer_norm, voxel_position_embedding
 from models.sparse import SparseTensor
 

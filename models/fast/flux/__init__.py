@@ -1,0 +1,1 @@
+"""FLUX's parts on a GPU: fused blocks, recorded steps, remembered prompts."""

@@ -1,0 +1,1 @@
+"""TRELLIS's flows and decoders on a GPU: padded, fused and recorded."""
