@@ -13,6 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+GOLDEN_ANGLE_DEGREES = 137.50776405003785
+AROUND_DISTANCE = 4.0  # of the cameras all around, in radii of the object
+AROUND_MARGIN = 1.05  # around the object's ball in their pictures
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cameras:
@@ -94,6 +98,24 @@ def orbit(
         intrinsics=intrinsics.expand(len(views), 3, 3).contiguous(),
         width=width,
         height=height,
+    )
+
+
+def around(radius: float, *, num_views: int, size: int) -> Cameras:
+    """Cameras spread evenly over all directions, whose pictures a ball around the origin fills.
+
+    Args:
+        radius: Of the ball, world units.
+        num_views: How many there are, on a spiral from above to below.
+        size: Side of a picture in pixels.
+    """
+    heights = [1 - (2 * view + 1) / num_views for view in range(num_views)]
+    return orbit(
+        azimuths_degrees=[GOLDEN_ANGLE_DEGREES * view for view in range(num_views)],
+        elevation_degrees=[math.degrees(math.asin(height)) for height in heights],
+        radius=AROUND_DISTANCE * radius,
+        fov_y_degrees=2 * math.degrees(math.asin(AROUND_MARGIN / AROUND_DISTANCE)),
+        size=size,
     )
 
 

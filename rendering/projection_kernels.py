@@ -69,7 +69,7 @@ def project(
     height: int,
     eps2d: float,
     antialiased: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int32]]:
     """Project splats into one image; those that cannot touch it, or hold a NaN or infinity, are left out.
 
     Args:
@@ -85,13 +85,13 @@ def project(
         antialiased: Scale the opacity down by what that blur adds.
 
     Returns:
-        Projected splats [visible, NUM_FIELDS], their boxes [visible, 4], and the bits of their depths
-        [visible]: positive floats are ordered as their bits.
+        Projected splats [visible, NUM_FIELDS], their boxes [visible, 4], the bits of their depths
+        [visible] (positive floats are ordered as their bits), and their numbers [visible].
     """
     num_splats = means.shape[0]
     rows = np.empty((num_splats, NUM_FIELDS), np.float32)
     boxes = np.empty((num_splats, 4), np.int32)
-    depths = np.empty(num_splats, np.float32)
+    depths, numbers = np.empty(num_splats, np.float32), np.empty(num_splats, np.int32)
     fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
     margin_x, margin_y = VIEW_MARGIN * width / fx, VIEW_MARGIN * height / fy
     visible = 0
@@ -139,6 +139,6 @@ def project(
         box = boxes[visible]
         box[0], box[1] = first_column // TILE, (end_column + TILE - 1) // TILE
         box[2], box[3] = first_row // TILE, (end_row + TILE - 1) // TILE
-        depths[visible] = z
+        depths[visible], numbers[visible] = z, i
         visible += 1
-    return rows[:visible], boxes[:visible], depths[:visible].view(np.uint32)
+    return rows[:visible], boxes[:visible], depths[:visible].view(np.uint32), numbers[:visible]

@@ -34,6 +34,21 @@ class RenderedViews:
     alpha: Float[Tensor, "views height width"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplatWeights:
+    """How much of each splat is seen. Its share in a pixel is what its colour is multiplied with there.
+
+    Attributes:
+        sums: Pictures' values at a splat's pixels times its shares there, over all views.
+        shares: The shares alone, in pixels.
+        rgb: The views themselves, over white.
+    """
+
+    sums: Float[Tensor, "splats 3"]
+    shares: Float[Tensor, " splats"]
+    rgb: Float[Tensor, "views height width 3"]
+
+
 class SplatRenderer(Protocol):
     """Renders splats from cameras; the result lies on the renderer's device."""
 
@@ -51,6 +66,12 @@ class SplatRenderer(Protocol):
         self, gaussians: Gaussians, cameras: Cameras, background: Sequence[float] = WHITE
     ) -> RenderedViews:
         """Unquantised colour and coverage."""
+        ...
+
+    def weigh(
+        self, gaussians: Gaussians, cameras: Cameras, pictures: Float[Tensor, "views height width 3"]
+    ) -> SplatWeights:
+        """The transpose of rendering: what pictures show where each splat is seen."""
         ...
 
 

@@ -167,3 +167,93 @@ def blend(
                 target[1] = pixel[3, i] + pixel[0, i] * background[1]
                 target[2] = pixel[4, i] + pixel[0, i] * background[2]
                 alpha_out[top + line, left + i] = one - pixel[0, i]
+
+
+@kernel(fastmath={"contract", "nsz", "nnan", "ninf", "reassoc"})
+def share_out(
+    rows: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    entries: NDArray[np.int32],
+    picture: NDArray[np.float32],
+    rgb: NDArray[np.float32],
+    totals: NDArray[np.float32],
+) -> None:
+    """The transpose of `blend`: adds up what a picture shows at each splat's pixels, times its share there.
+
+    Draws the splats as well, over white. `blend` explains the arithmetic.
+
+    Args:
+        rows: [visible, NUM_FIELDS].
+        starts: [tiles + 1], from `tile_lists`.
+        entries: [entries], from `tile_lists`.
+        picture: [height, width, 3].
+        rgb: [height, width, 3], written.
+        totals: [visible, 4], added to: three channels, and the shares alone.
+    """
+    height, width, _ = picture.shape
+    tiles_x = (width + TILE - 1) // TILE
+    half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    k7, k6, k5 = np.float32(1.0 / 5040.0), np.float32(1.0 / 720.0), np.float32(1.0 / 120.0)
+    k4, k3 = np.float32(1.0 / 24.0), np.float32(1.0 / 6.0)
+    middle, eighth, limit = np.float32(0.375), np.float32(0.125), np.float32(6.0)
+    slack = np.float32(0.01)
+    exp_middle = np.float32(math.exp(-3.0))
+    # of each pixel: transmittance left, 1 until it is finished and then 0, the picture, the drawing
+    pixels = np.empty((TILE, 8, TILE), np.float32)
+    columns = np.arange(TILE).astype(np.float32) + half
+    for tile in range(len(starts) - 1):
+        top, left = tile // tiles_x * TILE, tile % tiles_x * TILE
+        bottom, right = min(TILE, height - top), min(TILE, width - left)
+        pixels[:] = zero
+        for line in range(bottom):
+            pixels[line, :2, :right] = one
+            pixels[line, 2:5, :right] = picture[top + line, left : left + right].T
+        for number in range(starts[tile], starts[tile + 1]):
+            if (number - starts[tile]) % CHECK_INTERVAL == CHECK_INTERVAL - 1 and not pixels[:, 1].any():
+                break
+            splat = rows[entries[number]]
+            x, y = splat[0] - np.float32(left), splat[1] - np.float32(top)
+            a, b, c = half * splat[2], splat[3], half * splat[4]
+            opacity = splat[5] * exp_middle
+            extent_squared, inverse_yy, slope = splat[11] + slack, splat[12], splat[13]
+            red, green, blue = splat[6], splat[7], splat[8]
+            total = totals[entries[number]]
+            for line in range(max(int(splat[9]) - top, 0), min(int(splat[10]) - top, TILE)):
+                dy = y - (np.float32(line) + half)
+                room = extent_squared - inverse_yy * dy * dy
+                if room < zero:
+                    continue
+                center_x, reach = x - slope * dy, math.sqrt(room / splat[2]) + half
+                if center_x + reach < zero or center_x - reach > TILE:
+                    continue
+                b_dy, c_dy = b * dy, c * dy * dy
+                pixel = pixels[line]
+                first, second, third, share = zero, zero, zero, zero
+                for i in range(TILE):
+                    dx = x - columns[i]
+                    sigma = a * dx * dx + b_dy * dx + c_dy
+                    u = middle - min(sigma, limit) * eighth
+                    e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
+                    e = e * e
+                    e = e * e
+                    alpha = min(opacity * (e * e), MAX_ALPHA)
+                    alpha = alpha * pixel[1, i] if alpha >= MIN_ALPHA else zero
+                    alpha = alpha if sigma >= zero else zero
+                    light = pixel[0, i] * (one - alpha)
+                    done = light <= MIN_TRANSMITTANCE
+                    weight = zero if done else alpha * pixel[0, i]
+                    pixel[0, i] = pixel[0, i] if done else light
+                    pixel[1, i] = zero if done else pixel[1, i]
+                    first += weight * pixel[2, i]
+                    second += weight * pixel[3, i]
+                    third += weight * pixel[4, i]
+                    share += weight
+                    pixel[5, i] += weight * red
+                    pixel[6, i] += weight * green
+                    pixel[7, i] += weight * blue
+                total[0] += first
+                total[1] += second
+                total[2] += third
+                total[3] += share
+        for line in range(bottom):
+            rgb[top + line, left : left + right] = (pixels[line, 5:, :right] + pixels[line, 0, :right]).T

@@ -15,10 +15,11 @@ compile in 6 s at first use and load in 0.3 s afterwards.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,7 +27,7 @@ from models.gaussians.gaussians import Gaussians
 from rendering import projection_kernels, tile_kernels
 from rendering.cameras import Cameras, orbit
 from rendering.projection_kernels import TILE
-from rendering.renderer import EPS2D, WHITE, RenderedViews, one_splat, quantize
+from rendering.renderer import EPS2D, WHITE, RenderedViews, SplatWeights, one_splat, quantize
 
 Strip = tuple[int, int]  # first and end row of tiles
 RunAll = Callable[[Callable[[Strip], None], Iterable[Strip]], Iterable[None]]  # `map`, or a thread pool's
@@ -67,31 +68,17 @@ class TileRasterizer:
         self, gaussians: Gaussians, cameras: Cameras, background: Sequence[float] = WHITE
     ) -> RenderedViews:
         """Unquantised colour and coverage, on the CPU."""
-        splats = _SplatArrays(gaussians)
-        views = cameras.view_matrices.double().cpu().numpy()
-        intrinsics = cameras.intrinsics.double().cpu().numpy()
-        backdrop = np.asarray(background, np.float32)
+        splats, backdrop = _SplatArrays(gaussians), np.asarray(background, np.float32)
         rgb = np.empty((cameras.num_views, cameras.height, cameras.width, 3), np.float32)
         alpha = np.empty((cameras.num_views, cameras.height, cameras.width), np.float32)
 
         def render_view(view: int, run_all: RunAll) -> None:
-            rows, boxes, keys = projection_kernels.project(
-                splats.means,
-                splats.covariances,
-                splats.opacities,
-                splats.colors,
-                views[view],
-                intrinsics[view],
-                cameras.width,
-                cameras.height,
-                EPS2D,
-                self.antialiased,
-            )
-            order = tile_kernels.depth_order(keys)
-            starts, entries = tile_kernels.tile_lists(boxes, order, cameras.width, cameras.height)
+            seen = self._see(splats, cameras, view)
 
             def blend(strip: Strip) -> None:
-                tile_kernels.blend(rows, starts, entries, backdrop, *strip, rgb[view], alpha[view])
+                tile_kernels.blend(
+                    seen.rows, seen.starts, seen.entries, backdrop, *strip, rgb[view], alpha[view]
+                )
 
             list(run_all(blend, self._strips(cameras.height)))
 
@@ -101,6 +88,44 @@ class TileRasterizer:
             for view in range(cameras.num_views):
                 render_view(view, self._pool.map)
         return RenderedViews(rgb=torch.from_numpy(rgb), alpha=torch.from_numpy(alpha))
+
+    def weigh(
+        self, gaussians: Gaussians, cameras: Cameras, pictures: Float[Tensor, "views height width 3"]
+    ) -> SplatWeights:
+        """The transpose of rendering, on the CPU."""
+        splats = _SplatArrays(gaussians)
+        shown = np.ascontiguousarray(pictures.detach().to("cpu", torch.float32).numpy())
+        rgb = np.empty_like(shown)
+
+        def weigh_view(view: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+            seen = self._see(splats, cameras, view)
+            totals = np.zeros((len(seen.rows), 4), np.float32)
+            tile_kernels.share_out(seen.rows, seen.starts, seen.entries, shown[view], rgb[view], totals)
+            return seen.numbers, totals
+
+        total = np.zeros((gaussians.num_splats, 4), np.float32)
+        for numbers, of_view in self._pool.map(weigh_view, range(cameras.num_views)):
+            total[numbers] += of_view
+        sums, shares = torch.from_numpy(total).split([3, 1], dim=1)
+        return SplatWeights(sums=sums, shares=shares[:, 0], rgb=torch.from_numpy(rgb))
+
+    def _see(self, splats: "_SplatArrays", cameras: Cameras, view: int) -> "_SeenSplats":
+        """The splats as one camera sees them, sorted into tiles."""
+        rows, boxes, keys, numbers = projection_kernels.project(
+            splats.means,
+            splats.covariances,
+            splats.opacities,
+            splats.colors,
+            cameras.view_matrices[view].double().cpu().numpy(),
+            cameras.intrinsics[view].double().cpu().numpy(),
+            cameras.width,
+            cameras.height,
+            EPS2D,
+            self.antialiased,
+        )
+        order = tile_kernels.depth_order(keys)
+        starts, entries = tile_kernels.tile_lists(boxes, order, cameras.width, cameras.height)
+        return _SeenSplats(rows=rows, numbers=numbers, starts=starts, entries=entries)
 
     def _strips(self, height: int) -> list[Strip]:
         """The image's rows of tiles, cut into a few strips a thread."""
@@ -119,6 +144,16 @@ class _SplatArrays:
         self.covariances = projection_kernels.covariances(
             _array(gaussians.scales), _array(gaussians.quats_wxyz)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SeenSplats:
+    """Projected splats, their numbers among all, and the lists of each tile."""
+
+    rows: NDArray[np.float32]
+    numbers: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    entries: NDArray[np.int32]
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:

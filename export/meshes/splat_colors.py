@@ -7,7 +7,6 @@ A picture's sample s at a point is colour times coverage a. The point's colour c
 pictures of weight * a * |c - s / a|^2, so it is the sum of weight * s over the sum of weight * a.
 """
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,15 +23,12 @@ from export.meshes.surface import Surface
 from models.gaussians.gaussians import Gaussians
 from models.gaussians.placement import Placement
 from models.stopping import between_steps
-from rendering.cameras import Cameras, orbit
+from rendering.cameras import Cameras, around
 from rendering.mesh_rasterizer import camera_arrays, see_mesh
 from rendering.renderer import SplatRenderer, quantize
 
 NUM_VIEWS = 24
 VIEWS_AT_ONCE = 8
-DISTANCE = 4.0  # of the cameras, in radii of the object
-MARGIN = 1.05  # around the object's ball in a picture
-GOLDEN_ANGLE_DEGREES = 137.50776405003785
 MIN_COVERAGE = 0.02  # in all pictures of a point together, weighted; below, it counts as never shown
 BLACK = (0.0, 0.0, 0.0)
 
@@ -72,14 +68,7 @@ class SplatPictures:
     def cameras(self, corners: Float[np.ndarray, "vertices 3"]) -> Cameras:
         """Around a ball that holds the mesh and the splats' centres, and fills the pictures."""
         radius = max(float(self.splats.means.norm(dim=1).max()), float(np.linalg.norm(corners, axis=1).max()))
-        heights = [1 - (2 * view + 1) / self.num_views for view in range(self.num_views)]
-        return orbit(
-            azimuths_degrees=[GOLDEN_ANGLE_DEGREES * view for view in range(self.num_views)],
-            elevation_degrees=[math.degrees(math.asin(height)) for height in heights],
-            radius=DISTANCE * radius,
-            fov_y_degrees=2 * math.degrees(math.asin(MARGIN / DISTANCE)),
-            size=self.size,
-        )
+        return around(radius, num_views=self.num_views, size=self.size)
 
     def taken(self, cameras: Cameras) -> UInt8[np.ndarray, "views height width 4"]:
         """Colour times coverage, and coverage, in 8 bits: a quarter of what would leave a card otherwise."""

@@ -56,3 +56,18 @@ def test_cuda_clean_up_keeps_the_same_splats_as_the_cpu() -> None:
     on_cpu, on_cuda = clean_up(splats), clean_up(splats.to("cuda")).to("cpu")
     assert on_cuda.num_splats == on_cpu.num_splats == 199_980
     torch.testing.assert_close(on_cuda.means, on_cpu.means, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_gsplat_and_the_tile_rasterizer_weigh_alike_also_in_inference_mode(antialiased: bool) -> None:
+    splats, cameras = shell(20_000), orbit(3, elevation_degrees=20.0, radius=1.8, size=(200, 160))
+    pictures = torch.rand(3, 160, 200, 3, generator=torch.Generator().manual_seed(1)) - 0.3
+    expected = create_renderer("cpu", antialiased=antialiased).weigh(splats, cameras, pictures)
+    with torch.inference_mode():
+        found = create_renderer("cuda", antialiased=antialiased).weigh(splats.to("cuda"), cameras, pictures)
+    for name in ("sums", "shares"):
+        errors = (getattr(found, name).cpu() - getattr(expected, name)).abs()
+        assert errors.mean() < 1e-3
+        assert errors.quantile(0.999) < 5e-2
+    assert (found.rgb.cpu() - expected.rgb).abs().mean() < 1e-4

@@ -1,5 +1,6 @@
 """The CPU rasteriser against gsplat's torch reference, and its own promises."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -145,3 +146,33 @@ def test_the_factory_knows_the_cpu_and_refuses_the_rest() -> None:
         create_renderer("meta")
     with pytest.raises(ValueError, match="num_threads"):
         create_renderer("cpu", num_threads=0)
+
+
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_weighing_is_the_gradient_of_the_reference_by_colours(antialiased: bool) -> None:
+    splats = random_splats(200, seed=6)
+    cameras = orbit(
+        azimuths_degrees=[10.0, 200.0], elevation_degrees=[15.0, -40.0], radius=1.6, size=(61, 47)
+    )
+    pictures = torch.rand(2, 47, 61, 3, generator=torch.Generator().manual_seed(1)) - 0.3
+    found = TileRasterizer(antialiased=antialiased, num_threads=2).weigh(splats, cameras, pictures)
+    colors = splats.colors.double().clamp_min(1e-3).requires_grad_()
+    colored = dataclasses.replace(splats, colors=colors)
+    rgb, _ = reference_render(colored, cameras, (1.0, 1.0, 1.0), antialiased=antialiased)
+    (sums,) = torch.autograd.grad((rgb * pictures).sum(), colors, retain_graph=True)
+    (shares,) = torch.autograd.grad(rgb[..., 0].sum(), colors)
+    # as in the pictures, a contribution near 1/255 may fall on either side of the threshold
+    assert (found.sums - sums).abs().max() < 3e-2
+    assert (found.shares - shares[:, 0]).abs().max() < 5e-2
+    assert (found.shares - shares[:, 0]).abs().median() < 1e-4
+    assert found.shares.max() > 20
+    drawn = TileRasterizer(antialiased=antialiased, num_threads=2).render_float(splats, cameras)
+    torch.testing.assert_close(found.rgb, drawn.rgb, rtol=0, atol=2e-6)
+
+
+def test_weights_do_not_depend_on_the_number_of_threads() -> None:
+    splats, cameras = random_splats(500, seed=7), orbit(5, radius=1.6, size=64)
+    pictures = torch.ones(5, 64, 64, 3)
+    one, three = (TileRasterizer(num_threads=n).weigh(splats, cameras, pictures) for n in (1, 3))
+    assert torch.equal(one.sums, three.sums)
+    assert torch.equal(one.shares, three.shares)

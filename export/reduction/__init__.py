@@ -1,0 +1,1 @@
+"""The same object with fewer splats."""
