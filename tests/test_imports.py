@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "runners": RENDERING | {"export", "validation", "configuration", "runners"},
     "gateway": {"gateway", "runners", "configuration"},
     "service": {"gateway", "runners", "configuration", "service"},
-    "deploy": {"deploy", "gateway"},
+    "deploy": PROGRAMS | {"deploy", "gateway"},
     "training": RENDERING | {"export", "validation", "configuration", "training"},
 }
 

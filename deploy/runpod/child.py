@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 
-from scripts.local_service import ROOT, SERVICE, local_service
+from command_line.places import ROOT
+from scripts.local_service import SERVICE, local_service
 
 READY_SECONDS = 900.0  # a first start builds kernels
 QUESTION = """

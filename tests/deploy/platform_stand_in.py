@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Thread
+from threading import Condition
 from typing import Any
+
+from tests.stand_in_server import StandIn, serving
 
 POLL_SECONDS = 0.2
 
@@ -78,43 +79,28 @@ def environment_of(url: str) -> dict[str, str]:
 def platform(state: PlatformState) -> Iterator[str]:
     """The stand-in's address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(StandIn):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             if "/job-take" in path:
                 options = dict(pair.split("=") for pair in query.split("&"))
                 jobs = state.take(int(options.get("batch_size", "1")))
-                self.answer(jobs if "batch" in path else next(iter(jobs), None))
+                self.tell(jobs if "batch" in path else next(iter(jobs), None))
             elif "/job-stop" in path:
                 with state.changed:
                     stopping, state.stopping[:] = list(state.stopping), []
-                self.answer({"jobsToStop": stopping} if stopping else None)
+                self.tell({"jobsToStop": stopping} if stopping else None)
             else:
-                self.answer({})
+                self.tell({})
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            state.report(self.path.partition("?")[0].split("/")[-1], json.loads(body))
-            self.answer({})
+            state.report(self.path.partition("?")[0].split("/")[-1], json.loads(self.sent()))
+            self.tell({})
 
-        def answer(self, content: object) -> None:
+        def tell(self, content: object) -> None:
             body = json.dumps(content).encode() if content else b""
-            self.send_response(200 if content is not None and content != [] else 204)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            status = 200 if content is not None and content != [] else 204
+            self.answer(status, body, {"content-type": "application/json"})
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -26,6 +26,7 @@ from tests.service.conftest import (
     small_environment,
     wait_until_ready,
 )
+from tests.waiting import wait_for
 
 CONFIG = ROOT / "deploy/pm2/generation.config.js"
 NAME = "generation"
@@ -146,7 +147,8 @@ def test_stopping_waits_for_the_request_in_work_and_leaves_no_process(pm2: Pm2, 
     replies: list[httpx.Response] = []
     request = threading.Thread(target=lambda: replies.append(post(port, "slow slow slow")))
     request.start()
-    wait_for_work(port)
+    metrics = f"http://127.0.0.1:{port}/metrics"
+    wait_for(lambda: "fast_3d_miner_in_work 1.0" in httpx.get(metrics, timeout=5, trust_env=False).text)
     pm2("stop", NAME)
     request.join()
     assert [reply.status_code for reply in replies] == [200]

@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_for
 from tests.weights.hub import HubState, Repository, served
 
 ROOT = Path(__file__).parents[2]
@@ -78,13 +78,6 @@ def ended(tmp_path: Path, **more: str) -> tuple[int, str]:
         return process.returncode, output
 
 
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} never came"
-        time.sleep(0.05)
-
-
 def stopped(process: "subprocess.Popen[str]") -> tuple[int, str]:
     """What becomes of it after SIGTERM to it alone."""
     process.send_signal(signal.SIGTERM)
@@ -94,7 +87,7 @@ def stopped(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def test_sigterm_reaches_the_service_and_its_status_is_handed_back(tmp_path: Path) -> None:
     with started(tmp_path, WEIGHTS_DIR=f"{tmp_path}/volume/weights") as process:  # as the image has it
-        wait_for(tmp_path / "serving")
+        wait_for((tmp_path / "serving").exists)
         status, output = stopped(process)
     assert status == 0, output
     assert (tmp_path / "starts").read_text().split() == ["ended"]  # no WEIGHTS_DIR for the embedded family
@@ -102,7 +95,7 @@ def test_sigterm_reaches_the_service_and_its_status_is_handed_back(tmp_path: Pat
 
 def test_a_crashed_service_is_started_again(tmp_path: Path) -> None:
     with started(tmp_path, MINER_SERVE=f"{SERVE} {tmp_path} 2") as process:
-        wait_for(tmp_path / "serving")
+        wait_for((tmp_path / "serving").exists)
         status, output = stopped(process)
     assert status == 0
     assert output.count("the service ended with status 7") == 2
@@ -154,7 +147,7 @@ def test_weights_come_first_and_a_broken_download_goes_on_where_it_stopped(
                     hub.dies_after.clear()
                 if "weights are complete" in line:
                     break
-            wait_for(tmp_path / "serving")
+            wait_for((tmp_path / "serving").exists)
             assert stopped(process)[0] == 0
     assert "the download ended with status 1" in "".join(lines)
     assert (folder / "image_to_3d" / FLOW).read_bytes() == hub.repositories["some/open"].files[FLOW]
@@ -164,7 +157,7 @@ def test_weights_come_first_and_a_broken_download_goes_on_where_it_stopped(
 
 def test_sigterm_during_the_download_ends_it_and_starts_no_service(tmp_path: Path) -> None:
     with started(tmp_path, MINER__PROFILE="24gb", MINER_DOWNLOAD=f"{SERVE} {tmp_path} 0") as process:
-        wait_for(tmp_path / "serving")
+        wait_for((tmp_path / "serving").exists)
         status, _ = stopped(process)
     assert status == 143
     assert (tmp_path / "starts").read_text().splitlines()[1:] == ["ended"]

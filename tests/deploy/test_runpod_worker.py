@@ -19,6 +19,7 @@ import pytest
 from tests.deploy.platform_stand_in import PlatformState, environment_of, platform
 from tests.deploy.tools import deploy_tool
 from tests.service.conftest import FAKE_SERVICE, ROOT, free_port, placeholder_weights, small_environment
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def worker(service_port: int, arguments: list[str], **more: str) -> Iterator[sub
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_for(f"http://127.0.0.1:{service_port}/readyz", process)
+            wait_for(lambda: answers(f"http://127.0.0.1:{service_port}/readyz", process), READY_SECONDS)
             yield process
             children = psutil.Process(process.pid).children(recursive=True)
             process.send_signal(signal.SIGTERM)
@@ -68,24 +69,19 @@ def worker(service_port: int, arguments: list[str], **more: str) -> Iterator[sub
                 process.wait(timeout=60)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the worker has ended"
-        try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"{url} did not answer")
+def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the worker has ended"
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_the_local_server_answers_what_the_service_answers() -> None:
     service, api = free_port(), free_port()
     arguments = ["--rp_serve_api", "--rp_api_port", str(api), "--rp_api_host", "127.0.0.1"]
     with worker(service, arguments) as process:
-        wait_for(f"http://127.0.0.1:{api}/", process)
+        wait_for(lambda: answers(f"http://127.0.0.1:{api}/", process), READY_SECONDS)
 
         def run(**given: Any) -> dict[str, Any]:
             url = f"http://127.0.0.1:{api}/runsync"

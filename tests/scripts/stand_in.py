@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs
+
+from tests.stand_in_server import StandIn, serving
 
 
 @dataclass
@@ -28,25 +28,12 @@ class Service:
 def served(service: Service) -> Iterator[int]:
     """Its port."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(StandIn):
         def do_POST(self) -> None:
-            sent = self.rfile.read(int(self.headers["content-length"]))
+            sent = self.sent()
             service.asked.append(parse_qs(sent.decode()))
-            self.send_response(service.status)
-            if service.seed is not None:
-                self.send_header("x-seed", service.seed)
-            self.end_headers()
-            if service.status != 204:
-                self.wfile.write(sent if service.body is None else service.body)
+            body = b"" if service.status == 204 else sent if service.body is None else service.body
+            self.answer(service.status, body, {} if service.seed is None else {"x-seed": service.seed})
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield int(server.server_address[1])
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        yield port

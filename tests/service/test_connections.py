@@ -4,7 +4,7 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.service.conftest import free_port, placeholder_weights, running_serve
 from tests.service.fakes import color_of
 from tests.service.ply_reader import main_color
 from tests.service.raw_http import ask, connect, form, seconds_until_closed
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -45,11 +46,12 @@ def url(log_file: Path) -> Iterator[str]:
 
 def log_of(log_file: Path, needle: str, seconds: float = 10) -> str:
     """The log once it holds `needle`."""
-    until = time.monotonic() + seconds
-    while needle not in (text := log_file.read_text(errors="surrogateescape")):
-        assert time.monotonic() < until, f"{needle!r} was not logged"
-        time.sleep(0.05)
-    return text
+
+    def text() -> str:
+        return log_file.read_text(errors="surrogateescape")
+
+    wait_for(lambda: needle in text(), seconds, what=f"{needle!r} was not logged")
+    return text()
 
 
 # Heads
@@ -245,13 +247,6 @@ def closed(url: str, reason: str) -> float:
     lines = httpx.get(f"{url}/metrics").text.splitlines()
     name = f'fast_3d_miner_closed_connections_total{{reason="{reason}"}} '
     return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = SLACK_SECONDS) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.2)
 
 
 def test_probes_answer_while_more_connect_than_may(url: str) -> None:

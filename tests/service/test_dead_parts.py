@@ -2,20 +2,19 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.service.conftest import (
-    READY_SECONDS,
     free_port,
     placeholder_weights,
     running_server,
     small_environment,
 )
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -37,13 +36,6 @@ def processes_of(client: httpx.Client, stage: str) -> list[int]:
     return [
         found["process"] for found in client.get("/version").json()["processes"] if stage in found["stages"]
     ]
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = READY_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def service(client: httpx.Client, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.service.conftest import (
     small_environment,
     wait_until_ready,
 )
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -67,13 +68,6 @@ def in_work(url: str) -> float:
     """What /metrics says of requests in work; it may be some moments old."""
     _, _, value = httpx.get(f"{url}/metrics", timeout=10).text.partition("\nfast_3d_miner_in_work ")
     return float(value.split()[0])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.service.conftest import ROOT
+from tests.waiting import wait_for
 
 SECONDS = 30.0
 
@@ -81,13 +82,6 @@ def serve() -> Iterator[Callable[..., Service]]:
         for service in services:
             service.process.kill()
             service.process.wait()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from threading import Event, Lock
+
+from tests.stand_in_server import StandIn, serving
 
 COMMIT = "c" * 40
 TOKEN = "a-token"
@@ -89,9 +90,7 @@ def sibling(path: str, content: bytes) -> dict[str, object]:
 def served(state: HubState) -> Iterator[str]:
     """The stand-in's address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(StandIn):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if found := re.fullmatch(r"/api/models/(.+)/revision/(.+)", path):
@@ -155,21 +154,5 @@ def served(state: HubState) -> Iterator[str]:
         def refuse(self, status: HTTPStatus, code: str = "") -> None:
             self.answer(status, b"{}", {"x-error-code": code, "x-error-message": status.phrase})
 
-        def answer(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, value in {**(headers or {}), "content-length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"

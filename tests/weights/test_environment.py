@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from command_line.places import ROOT
 from scripts.download_weights import parse_arguments
+from tests.stand_in_server import StandIn, serving
 from tests.weights.conftest import Download
 from tests.weights.hub import HubState
 
@@ -71,24 +70,12 @@ def test_certificates_that_are_not_there_are_told(
 def portal() -> Iterator[str]:
     """A network that answers everything with its page to log in."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(StandIn):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<html>log in</html>")
+            self.answer(200, b"<html>log in</html>", {"content-type": "text/html"})
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_an_answer_that_is_no_hubs_is_told(

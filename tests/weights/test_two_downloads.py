@@ -21,22 +21,15 @@ from scripts.weights import turns
 from scripts.weights.resolve import Hub, Wanted
 from scripts.weights.turns import record, turn
 from tests.weights.conftest import OPEN, Download
+from tests.waiting import wait_for
 from tests.weights.hub import HubState
 
 FLOW = "ckpts/flow.safetensors"
 ROOT = Path(__file__).parents[2]
-WAIT_SECONDS = 60.0
 
 
 def ranges(hub: HubState) -> list[str | None]:
     return [asked for name, asked in hub.asked if name == FLOW]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def part_of_flow(folder: Path) -> int:
