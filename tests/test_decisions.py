@@ -1,9 +1,10 @@
 """docs/decisions: one file each, dated, and an index with the newest first."""
 
 import re
-from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "docs" / "decisions"
+from command_line.places import ROOT
+
+FOLDER = ROOT / "docs" / "decisions"
 LINK = re.compile(r"^- \[(.+)\]\((\S+)\)$", re.MULTILINE)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from command_line.places import ROOT
 from tests.service.conftest import placeholder_weights
-
-ROOT = Path(__file__).parents[1]
 
 PROGRAMS = {"command_line"}
 MODELS = PROGRAMS | {"models"}

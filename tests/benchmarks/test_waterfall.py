@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.waterfall import IMAGE
-
-ROOT = Path(__file__).parents[2]
+from command_line.places import ROOT
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import attrs
@@ -13,9 +12,9 @@ import yaml
 from bentoml._internal.cloud.schemas import modelschemas, schemasv2
 from bentoml._internal.utils.cattr import bentoml_cattr
 
+from command_line.places import ROOT
 from runners.configuration.leaves import parse_overrides, parse_yaml
 
-ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy/bentocloud.yaml"
 PROGRAM = """
 import json, service

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from command_line.places import ROOT
 from gateway import VERSION
-from tests.service.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 

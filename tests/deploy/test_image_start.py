@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
+from command_line.places import ROOT
 from tests.deploy.tools import longest_deadline
-from tests.service.conftest import ROOT, free_port
+from tests.service.conftest import free_port
 
 DOCKER = ROOT / "deploy" / "docker"
 

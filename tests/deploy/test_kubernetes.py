@@ -1,17 +1,16 @@
 """The plain manifests: valid for the published schemas, and with times that follow from the configuration."""
 
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from command_line.places import ROOT
 from gateway import VERSION
 from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import deploy_tool, longest_deadline
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 NAME = "fast-3d-miner"
 VERSIONS = ("1.30", "1.34")

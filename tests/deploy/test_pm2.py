@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
+from command_line.places import ROOT
 from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import longest_deadline
 from tests.export.node_tools import node_package, program
 from tests.service.conftest import (
     FAKE_SERVICE,
-    ROOT,
     free_port,
     placeholder_weights,
     small_environment,

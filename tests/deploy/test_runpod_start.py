@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from command_line.places import ROOT
 from tests.waiting import wait_for
 from tests.weights.hub import HubState, Repository, served
 
-ROOT = Path(__file__).parents[2]
 START = ROOT / "deploy/runpod/start.sh"
 SERVE = ROOT / "tests/deploy/serve_stand_in.sh"
 FLOW = "ckpts/flow.safetensors"

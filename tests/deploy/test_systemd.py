@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from command_line.places import ROOT
 from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import longest_deadline
 
-UNIT = Path(__file__).parents[2] / "deploy/systemd/fast-3d-miner.service"
+UNIT = ROOT / "deploy/systemd/fast-3d-miner.service"
 
 
 def service() -> configparser.SectionProxy:

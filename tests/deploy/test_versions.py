@@ -1,13 +1,12 @@
 """One version everywhere: what is deployed is what is described."""
 
 import re
-from pathlib import Path
 
 import yaml
 
+from command_line.places import ROOT
 from gateway import VERSION
 
-ROOT = Path(__file__).parents[2]
 TEXTS = [
     path
     for path in (*(ROOT / "deploy").rglob("*"), ROOT / "docs/deploy.md")

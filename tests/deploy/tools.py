@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from command_line.places import ROOT
 
 
 def deploy_tool(name: str) -> Path:

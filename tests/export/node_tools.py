@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from command_line.places import ROOT
 
 
 def node_package(name: str) -> Path:

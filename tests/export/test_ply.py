@@ -12,11 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command_line.places import ROOT
 from export.ply import PROPERTIES, file_bytes, read_ply, write_ply
 from models.errors import PlyFormatError
 from models.gaussians.gaussians import SH_C0, Gaussians
 
-HAMBURGER = Path(__file__).parents[2].parent / "shared" / "data" / "splats" / "hamburger.ply"
+HAMBURGER = ROOT.parent / "shared" / "data" / "splats" / "hamburger.ply"
 HEADER = (
     b"ply\nformat binary_little_endian 1.0\nelement vertex 3\n"
     + b"".join(b"property float %s\n" % name.encode() for name in PROPERTIES)

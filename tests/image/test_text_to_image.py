@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from command_line.places import ROOT
 from models.errors import WeightsError
 from models.image.text_to_image import TextToImage
 from models.stopping import steps_checked
@@ -139,7 +140,7 @@ def test_the_index_names_the_classes_of_the_published_layout(family_folder: Path
 
 
 def test_the_published_index_names_the_same_parts(family_folder: Path) -> None:
-    published = Path(__file__).parents[2].parent / "shared/data/FLUX.1-schnell/model_index.json"
+    published = ROOT.parent / "shared/data/FLUX.1-schnell/model_index.json"
     if not published.is_file():
         pytest.skip("the published FLUX.1-schnell configs are not here")
     ours = json.loads((family_folder / "model_index.json").read_text(encoding="utf-8"))

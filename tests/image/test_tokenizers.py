@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, CLIPTokenizer, T5TokenizerFast
 
+from command_line.places import ROOT
 from models.image.flux_parts import load_t5_tokenizer
 from training.text.tokenizers import (
     BOS,
@@ -18,7 +19,7 @@ from training.text.tokenizers import (
     t5_token_ids,
 )
 
-EMBEDDED = Path(__file__).parents[2] / "models/embedded/text_to_image"
+EMBEDDED = ROOT / "models/embedded/text_to_image"
 TEXTS = [
     "a shiny pink bicycle",
     "blue chair with yellow legs",

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from command_line.places import ROOT
 from models.gaussians.decoder import GaussianDecoder
 from models.latents import LatentFlow
 from models.structure import StructureFlow
 from tests.models.small_models import small_gaussian_decoder, small_latent_flow, small_structure_flow
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

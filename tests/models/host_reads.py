@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-ROOT = Path(__file__).resolve().parents[2]
+from command_line.places import ROOT
+
 # Operators whose result's shape, or whose result itself, the host must read.
 READING = {
     "aten::_local_scalar_dense",

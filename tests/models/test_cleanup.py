@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command_line.places import ROOT
 from models.errors import GenerationError
 from models.gaussians.cleanup import clean_up, clean_up_placed, connected_components
 from models.gaussians.frames import Frame, rotate_frame
@@ -20,7 +20,7 @@ MATRICES: dict[Frame, list[list[float]]] = {
     "validator": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],  # (x, z, -y)
     "standard": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],  # (x, -z, y)
 }
-HAMBURGER = Path(__file__).parents[2].parent / "shared" / "data" / "splats" / "hamburger.ply"
+HAMBURGER = ROOT.parent / "shared" / "data" / "splats" / "hamburger.ply"
 
 
 def splats_at(means: torch.Tensor, *, opacity: float = 0.9, seed: int = 0) -> Gaussians:

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from command_line.places import ROOT
 from models.fast.graphs import GraphRecorder
 from models.fast.plan import Switches
 from models.gaussians.gaussians import Gaussians
@@ -18,7 +18,7 @@ from models.matte import MatteCutter
 from runners.batching import answer_batch
 from runners.messages import SplatJob, SplatResult
 
-WEIGHTS = Path(__file__).parents[2] / "models" / "embedded"
+WEIGHTS = ROOT / "models" / "embedded"
 SEED, MATES, ROUNDS = 7, (21, 22, 23), 3
 FEW = SamplerSettings(steps=4)
 

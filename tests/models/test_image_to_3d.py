@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from command_line.places import ROOT
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
 from models.fast.plan import Switches, accelerate
@@ -30,7 +31,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> ImageTo3D:
         num_register_tokens=4,
     )
     Dinov2WithRegistersModel(config).save_pretrained(folder)
-    goldens = Path(__file__).resolve().parents[1] / "goldens" / "pipeline"
+    goldens = ROOT / "tests/goldens/pipeline"
     return ImageTo3D.load(goldens, device="cpu", image_encoder=folder)
 
 

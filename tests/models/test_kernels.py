@@ -5,15 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+from command_line.places import ROOT
 from models.fast.kernels import normed_sum
 from tests.models.kernel_cases import errors
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from command_line.places import ROOT
 from models.errors import WeightsError
 from models.layers import absolute_position_embedding
 from models.matte import Isnet, IsnetConfig, MatteCutter
@@ -151,7 +152,7 @@ def test_the_stored_offsets_are_the_computed_ones(goldens: Path) -> None:
 
 
 def test_the_shipped_matting_network_is_taken_though_it_keeps_its_counters_as_floats() -> None:
-    folder = Path(__file__).parents[2] / "models/embedded/matte"
+    folder = ROOT / "models/embedded/matte"
     if not folder.exists():
         pytest.skip("models/embedded is missing")
     counter = "stage1.rebnconv1.bn_s1.num_batches_tracked"

@@ -10,14 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from command_line.places import ROOT
 from export.ply import write_ply
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import orbit
 from rendering.contact_sheet import contact_sheet, contact_sheet_png
 from rendering.tile_rasterizer import TileRasterizer
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

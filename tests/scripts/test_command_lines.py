@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results import Results, read_report
+from command_line.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PROGRAMS = ("benchmarks", "training", "scripts", "models", "rendering")
 
 

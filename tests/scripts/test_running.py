@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from command_line.arguments import expanded
+from command_line.places import ROOT
 from command_line.running import run_program
-
-ROOT = Path(__file__).parents[2]
 
 
 def raising(error: BaseException) -> None:

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from command_line.places import ROOT
 from runners.configuration.profiles import REQUIRED_FILES
 from tests.service import fakes
 
-ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120.0
 FAKE_SERVICE = "tests.service.fake_service:Miner"
 NO_TENSORS = (2).to_bytes(8, "little") + b"{}"  # the smallest safetensors file

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.service.conftest import EMBEDDED, ROOT, free_port, running_server
+from command_line.places import ROOT
+from tests.service.conftest import EMBEDDED, free_port, running_server
 
 pytestmark = [
     pytest.mark.slow,

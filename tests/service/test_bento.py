@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import ROOT, free_port, running_server
+from command_line.places import ROOT
+from tests.service.conftest import free_port, running_server
 from tests.service.ply_reader import read_table
 from tests.service.tiny_weights import TINY_SETTINGS, write_tiny_weights
 

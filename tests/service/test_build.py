@@ -8,8 +8,8 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
+from command_line.places import ROOT
 from gateway.build import describe_build
-from tests.service.conftest import ROOT
 
 NOTHING = {"commit": "unknown", "image": "unknown", "bento": "unknown"}
 

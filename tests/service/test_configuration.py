@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from command_line.places import ROOT
 from runners.configuration import Configuration, ConfigurationError, read_configuration
 from runners.configuration.profiles import GIB, REQUIRED_FILES, choose_profile
 
-FILE = Path(__file__).parents[2] / "configuration.yaml"
+FILE = ROOT / "configuration.yaml"
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import meshio
 import psutil
 import pytest
 
-from tests.service.conftest import EMBEDDED, ROOT, free_port, running_server
+from command_line.places import ROOT
+from tests.service.conftest import EMBEDDED, free_port, running_server
 from tests.service.ply_reader import main_color, read_table
 from tests.service.silhouette import gaps_seen_from_the_side
 

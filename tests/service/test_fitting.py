@@ -1,13 +1,12 @@
 """Arrangements of the published models that no GPU's memory can hold are refused before the start."""
 
-from pathlib import Path
-
 import pytest
 
+from command_line.places import ROOT
 from runners.configuration import ConfigurationError, read_configuration
 from runners.configuration.profiles import GIB
 
-FILE = Path(__file__).parents[2] / "configuration.yaml"
+FILE = ROOT / "configuration.yaml"
 H200 = 140.0
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.service.conftest import ROOT
+from command_line.places import ROOT
 
 REPORT = """
 import sys, psutil

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from command_line.places import ROOT
 from runners.batching import answer_batch
 from runners.configuration import ConfigurationError, read_configuration
 from runners.configuration.reader import DEFAULT_FILE
@@ -22,7 +23,6 @@ from runners.mesh import lack_of_mesh_decoder
 from runners.messages import Job, JudgeJob, JudgeResult, SplatJob, SplatResult, VideoJob
 from tests.service.conftest import (
     FAKE_SERVICE,
-    ROOT,
     free_port,
     placeholder_weights,
     small_environment,

@@ -16,9 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from command_line.places import ROOT
 from tests.service.conftest import (
     FAKE_SERVICE,
-    ROOT,
     free_port,
     placeholder_weights,
     running_server,

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from command_line.places import ROOT
 from export.mp4 import encode_mp4
 from runners import handover
 from runners.handover import Handover, fill, handover_root, make_room
 from runners.machine import usable_cores
-from tests.service.conftest import ROOT
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import torch
 import trimesh
 
+from command_line.places import ROOT
 from export.glb import linear_from_srgb
 from models.gaussians.cleanup import clean_up_placed
 from models.gaussians.gaussians import Gaussians
@@ -22,7 +23,6 @@ from runners.configuration.schema import MeshOptions
 from runners.mesh import decode_mesh, finish_mesh, keep_latents
 from tests.export.glb_reading import vertex_colors
 from tests.export.mesh_samples import surface_where, torus
-from tests.service.conftest import ROOT
 
 SPLATS, DECODER = (0.9, 0.2, 0.1), (0.1, 0.3, 0.8)
 CENTER = (0.07, 0.02, -0.04)

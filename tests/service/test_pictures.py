@@ -9,17 +9,16 @@ import subprocess
 import sys
 import time
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from command_line.places import ROOT
 from gateway.errors import HttpError
 from gateway.pictures import PictureLimits, decode_picture, picture_in_text
 
-ROOT = Path(__file__).parents[2]
 LIMITS = PictureLimits()
 RED, BLUE = (250, 20, 30), (0, 0, 255)
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")

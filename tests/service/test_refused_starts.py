@@ -12,11 +12,12 @@ from pathlib import Path
 import pynvml
 import pytest
 
+from command_line.places import ROOT
 from runners.configuration import driver
 from runners.configuration.leaves import ConfigurationError
 from runners.configuration.profiles import choose_profile, largest_card_bytes
 from runners.listening import refusal_of
-from tests.service.conftest import EMBEDDED, ROOT, free_port, serve_command
+from tests.service.conftest import EMBEDDED, free_port, serve_command
 
 GIB = 2**30
 

@@ -10,9 +10,9 @@ import aiohttp
 import httpx
 import pytest
 
+from command_line.places import ROOT
 from tests.service.conftest import (
     FAKE_SERVICE,
-    ROOT,
     free_port,
     placeholder_weights,
     serve_command,

@@ -14,11 +14,12 @@ import torch
 from _bentoml_impl.server import serving
 from safetensors.torch import load_file, save_file
 
+from command_line.places import ROOT
 from runners.configuration.profiles import FAMILIES
 from runners.configuration.soundness import damage_in
 from runners.start_checks import MAX_SOCKET_PATH, SOCKET_IN_FOLDER, lack_of_socket_room
 from runners.weights import FOLDERS
-from tests.service.conftest import EMBEDDED, ROOT, free_port, serve_command
+from tests.service.conftest import EMBEDDED, free_port, serve_command
 
 WEIGHTS = ROOT / next(family.folder for family in FAMILIES if family.name == "embedded")
 PARTS = sorted(

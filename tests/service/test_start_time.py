@@ -3,9 +3,8 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from command_line.places import ROOT
 
 
 def test_a_process_is_no_older_than_whoever_started_it_measured() -> None:

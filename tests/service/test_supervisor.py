@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.service.conftest import ROOT
+from command_line.places import ROOT
 from tests.waiting import wait_for
 
 SECONDS = 30.0

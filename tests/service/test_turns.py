@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 import torch
 
+from command_line.places import ROOT
 from gateway.stages import Stage, Stopwatch
 from runners.configuration import Configuration, read_configuration
 from runners.messages import SplatJob, SplatResult
 from runners.turns import Turns
 from tests.service import fakes
-from tests.service.conftest import EMBEDDED, ROOT
+from tests.service.conftest import EMBEDDED
 
 CPU = torch.device("cpu")
 SECONDS = 20.0

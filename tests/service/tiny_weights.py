@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import save_file
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
+from command_line.places import ROOT
 from models.matte import Isnet, IsnetConfig
 from models.weights import build_module
 from training import clip_family, flux_family
 from training.text.tokenizers import save_clip_tokenizer
 
-GOLDEN_PIPELINE = Path(__file__).parents[1] / "goldens/pipeline"
+GOLDEN_PIPELINE = ROOT / "tests/goldens/pipeline"
 COND_CHANNELS = 32
 TEXTS = ["a pink bicycle", "blue chair with yellow legs", "green tree", "42"] * 3
 OPAQUE_LOGIT = 6.0

@@ -7,10 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from command_line.places import ROOT
 from models.errors import WeightsError
 from validation.aesthetics import AestheticsHead, find_head
 
-PUBLISHED = Path(__file__).parents[2].parent / "shared" / "data" / "laion_aesthetics"
+PUBLISHED = ROOT.parent / "shared" / "data" / "laion_aesthetics"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The manifest: complete, at the published sizes, and in the layout the service reads."""
 
+from command_line.places import ROOT
 import json
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from models.weights.manifest import (
     sources_of,
 )
 
-ROOT = Path(__file__).parents[2]
 TENSOR_BYTES = {"F16": 2, "F32": 4}
 
 

@@ -1,5 +1,6 @@
 """Random weights of the published shapes, and the published shapes themselves."""
 
+from command_line.places import ROOT
 import json
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from models.weights.random_tensors import RandomTensors, RandomWeights
 from runners.configuration import ConfigurationError
 from runners.configuration.profiles import GIB, choose_profile
 
-SHARED = Path(__file__).parents[3] / "shared"
+SHARED = ROOT.parent / "shared"
 FLUX = SHARED / "data/FLUX.1-schnell"
 needs_flux = pytest.mark.skipif(not FLUX.is_dir(), reason="the published FLUX.1-schnell configs are not here")
 

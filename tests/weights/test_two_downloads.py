@@ -1,5 +1,6 @@
 """Downloads of one folder that meet, or that were killed: nothing is spoilt, nothing fetched twice."""
 
+from command_line.places import ROOT
 import os
 import signal
 import socket
@@ -25,7 +26,6 @@ from tests.waiting import wait_for
 from tests.weights.hub import HubState
 
 FLOW = "ckpts/flow.safetensors"
-ROOT = Path(__file__).parents[2]
 
 
 def ranges(hub: HubState) -> list[str | None]:
