@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.mp4 import Mp4Settings, VideoEncodingError, encode_mp4
+from export.ffmpeg import VideoEncodingError
+from export.mp4 import Mp4Settings, encode_mp4
 from rendering.yuv import yuv420p
 from tests.export.video_reading import boxes, decode
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from export.mp4 import VideoEncodingError
+from export.ffmpeg import VideoEncodingError
 from runners import batching
 from runners.batching import answer_batch
 from runners.handover import fill
