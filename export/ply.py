@@ -5,6 +5,7 @@ Little endian float32, 68 bytes a splat: x y z, nx ny nz (zero), f_dc_0..2, opac
 f_dc = (color - 0.5) / SH_C0.
 """
 
+import math
 from mmap import mmap
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import PlyFormatError
+from models.gaussians.frames import Frame, turned_points, turned_quats
 from models.gaussians.gaussians import SH_C0, Gaussians
 from models.transfer import sent
 
@@ -75,6 +77,24 @@ def ply_rows(gaussians: Gaussians) -> Float[Tensor, "splats 17"]:
         gaussians.quats_wxyz.float(),
     ]
     return torch.cat(columns, dim=1).detach()
+
+
+def turned_ply(data: bytes, *, source: Frame, target: Frame, factor: float = 1.0) -> bytes:
+    """A file of `write_ply` in another frame, `factor` times as large; all other values keep every bit.
+
+    Raises:
+        PlyFormatError: The file is none of `write_ply`.
+    """
+    names, num_splats, offset = _read_header(data)
+    if tuple(names) != PROPERTIES or len(data) != file_bytes(num_splats):
+        raise PlyFormatError("the PLY has not the layout of this service's files")
+    rows = torch.from_numpy(np.frombuffer(data, "<f4", offset=offset).reshape(-1, len(names)).copy())
+    place, log_scales, rotation = slice(0, 3), slice(10, 13), slice(13, 17)
+    rows[:, place] = turned_points(rows[:, place], source=source, target=target) * factor
+    rows[:, rotation] = turned_quats(rows[:, rotation], source=source, target=target)
+    if factor != 1.0:
+        rows[:, log_scales] += math.log(factor)
+    return data[:offset] + rows.numpy().tobytes()
 
 
 def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gaussians:

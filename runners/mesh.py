@@ -115,17 +115,18 @@ def finish_mesh(
     )
     arrays = _read(mesh)
     surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
+    x, y, z, factor = arrays["placement"].tolist()
+    placement = Placement(center=(x, y, z), factor=factor)
     pictures = None
     if options.bake == "gaussians":
-        x, y, z, factor = arrays["placement"].tolist()
         pictures = SplatPictures(
             splats=read_splats(),
-            placement=Placement(center=(x, y, z), factor=factor),
+            placement=placement,
             renderer=renderer,
             num_threads=num_threads,
             size=picture_size(settings.texture),
         )
-    finished, report = finish(surface, settings, pictures)
+    finished, report = finish(surface, settings, pictures, placement=placement)
     return write_glb(finished, watertight=report.watertight), report
 
 

@@ -80,7 +80,10 @@ class VideoRunner(ModelProcess):
         from export.spz import write_spz
 
         splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
-        return VideoResult(file=write_spz(splats))
+        from models.gaussians.frames import rotate_frame
+
+        own = rotate_frame(splats, source="validator", target=CONFIGURATION.frame)
+        return VideoResult(file=write_spz(own))
 
     def _film(self, job: VideoJob) -> VideoResult:
         splats = self._splats(job)

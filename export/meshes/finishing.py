@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
@@ -25,9 +26,10 @@ from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
 from export.meshes.unwrapping import unwrap
+from models.gaussians.placement import Placement, placement_of
 from models.stopping import between_steps
 
-EXTENT = 1.0  # metres, of the longest side
+EXTENT = 1.0  # metres, of the longest side of a mesh that belongs to no splats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,24 @@ class MeshReport:
 
 
 def finish(
-    surface: Surface, settings: FinishSettings, pictures: SplatPictures | None = None
+    surface: Surface,
+    settings: FinishSettings,
+    pictures: SplatPictures | None = None,
+    *,
+    placement: Placement | None = None,
 ) -> tuple[FinishedMesh, MeshReport]:
-    """A mesh ready for a file, from a surface in "trellis" space; see `finish_in_place`."""
+    """A mesh ready for a file, from a surface in "trellis" space; see `finish_in_place`.
+
+    Args:
+        surface: As there.
+        settings: As there.
+        pictures: As there.
+        placement: Where clean-up put the object's splats, so that mesh and splats lie upon each other; None
+            centres the mesh by itself.
+    """
     mesh, timings = _finished(surface, settings, pictures)
-    return _reported(replace(mesh, vertices=_placed(mesh.vertices), normals=turned(mesh.normals)), timings)
+    vertices = _placed(mesh.vertices, placement)
+    return _reported(replace(mesh, vertices=vertices, normals=turned(mesh.normals)), timings)
 
 
 def finish_in_place(
@@ -172,12 +187,14 @@ def paint(texels: Texels, colors: Float[np.ndarray, "texels 3"]) -> UInt8[np.nda
     return texture
 
 
-def _placed(vertices: Float[np.ndarray, "vertices 3"]) -> Float[np.ndarray, "vertices 3"]:
-    """Turned, the bounding box centred, its longest side `EXTENT`."""
-    upright = turned(vertices).astype(np.float64)
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    placed: NDArray[np.float64] = (upright - (low + high) / 2) * (EXTENT / float((high - low).max()))
-    return placed.astype(np.float32)
+def _placed(
+    vertices: Float[np.ndarray, "vertices 3"], placement: Placement | None
+) -> Float[np.ndarray, "vertices 3"]:
+    """Turned, and put where the splats were; without them centred, the longest side `EXTENT`."""
+    points = torch.from_numpy(vertices)
+    own = placement or placement_of(points, extent=EXTENT)
+    placed: NDArray[np.float32] = turned(own.applied(points).numpy()).astype(np.float32)
+    return placed
 
 
 @contextmanager

@@ -25,25 +25,34 @@ _TURN_QUATS_WX = ((1.0, 0.0), (_HALF_SQRT, _HALF_SQRT), (0.0, 1.0), (_HALF_SQRT,
 
 def rotate_frame(gaussians: Gaussians, *, source: Frame, target: Frame) -> Gaussians:
     """The same object, expressed in another frame."""
-    turns = (_QUARTER_TURNS[target] - _QUARTER_TURNS[source]) % 4
     return Gaussians(
-        means=_turn_points(gaussians.means, turns),
+        means=turned_points(gaussians.means, source=source, target=target),
         scales=gaussians.scales,
-        quats_wxyz=_turn_quats(gaussians.quats_wxyz, turns),
+        quats_wxyz=turned_quats(gaussians.quats_wxyz, source=source, target=target),
         opacities=gaussians.opacities,
         colors=gaussians.colors,
     )
 
 
-def _turn_points(points: Float[Tensor, "splats 3"], turns: int) -> Float[Tensor, "splats 3"]:
+def turned_points(
+    points: Float[Tensor, "splats 3"], *, source: Frame, target: Frame
+) -> Float[Tensor, "splats 3"]:
+    """Points of one frame in another."""
     x, y, z = points.unbind(-1)
-    turned = ((y, z), (-z, y), (-y, -z), (z, -y))[turns]
+    turned = ((y, z), (-z, y), (-y, -z), (z, -y))[_turns(source, target)]
     return torch.stack([x, *turned], dim=-1)
 
 
-def _turn_quats(quats_wxyz: Float[Tensor, "splats 4"], turns: int) -> Float[Tensor, "splats 4"]:
-    """The turn's quaternion (cos, sin, 0, 0) times each splat's."""
-    cos, sin = _TURN_QUATS_WX[turns]
+def turned_quats(
+    quats_wxyz: Float[Tensor, "splats 4"], *, source: Frame, target: Frame
+) -> Float[Tensor, "splats 4"]:
+    """Orientations of one frame in another: the turn's quaternion (cos, sin, 0, 0) times each."""
+    cos, sin = _TURN_QUATS_WX[_turns(source, target)]
     w, x, y, z = quats_wxyz.unbind(-1)
     product = [cos * w - sin * x, cos * x + sin * w, cos * y - sin * z, cos * z + sin * y]
     return torch.stack(product, dim=-1)
+
+
+def _turns(source: Frame, target: Frame) -> int:
+    """Quarter turns around +x from one to the other."""
+    return (_QUARTER_TURNS[target] - _QUARTER_TURNS[source]) % 4

@@ -22,6 +22,10 @@ class Placement:
     center: tuple[float, float, float]
     factor: float
 
+    def scaled(self, factor: float) -> "Placement":
+        """Of an object that is so many times as large."""
+        return Placement(center=self.center, factor=self.factor * factor)
+
     def applied(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """The points beside the cleaned splats, in double precision, still along "trellis" axes."""
         center = sent(torch.tensor(self.center, dtype=torch.float64), points.device)

@@ -1,6 +1,7 @@
 """SPZ against an independent reader and writer."""
 
 import gzip
+from dataclasses import replace
 
 import gaussforge
 import numpy as np
@@ -43,15 +44,34 @@ def test_another_writer_writes_the_same_bytes_but_for_rounding(tool: gaussforge.
     assert different.mean() < 1e-4  # measured: 1 byte of 20,016; halves round to even here, away from 0 there
 
 
-def test_the_file_stands_upright_whatever_the_frame_of_the_splats() -> None:
-    splats = random_splats(50)
-    turned = rotate_frame(splats, source="validator", target="standard")
-    first, second = (
-        np.frombuffer(gzip.decompress(data), np.uint8)
-        for data in (write_spz(splats), write_spz(turned, frame="standard"))
-    )
-    rotations = 16 + 16 * 50  # where they start: their components come back with a rounding error
-    assert np.array_equal(first[:rotations], second[:rotations])
+def test_version_4_holds_the_same_splats_and_is_read_by_another_program(tool: gaussforge.GaussForge) -> None:
+    splats = random_splats(NUM_SPLATS)
+    files = write_spz(splats), write_spz(splats, version=4)
+    assert files[1][:8] == b"NGSP\x04\0\0\0"
+    third, fourth = (bytes(tool.convert(data, "spz", "ply")["data"]) for data in files)
+    assert third == fourth
+
+
+def test_no_opacity_comes_back_as_an_infinite_logit(tool: gaussforge.GaussForge) -> None:
+    splats = random_splats(256)
+    splats.opacities[:] = torch.linspace(0.0, 1.0, 256)
+    for version in (3, 4):
+        data = bytes(tool.convert(write_spz(splats, version=version), "spz", "ply")["data"])
+        rows = np.frombuffer(data[data.index(b"end_header\n") + 11 :], "<f4")
+        assert np.isfinite(rows).all()  # of 255 that program makes infinity, of 0 its negative
+
+
+def test_splats_of_another_frame_are_written_as_they_are(tool: gaussforge.GaussForge) -> None:
+    standard = rotate_frame(random_splats(50), source="validator", target="standard")
+    found = read_ply(bytes(tool.convert(write_spz(standard), "spz", "ply")["data"]))
+    torch.testing.assert_close(found.means, standard.means, rtol=0, atol=0.51 / 4096)
+
+
+def test_a_small_object_is_not_written_more_coarsely(tool: gaussforge.GaussForge) -> None:
+    splats = random_splats(NUM_SPLATS)
+    small = replace(splats, means=splats.means * 0.1, scales=splats.scales * 0.1)
+    found = read_ply(bytes(tool.convert(write_spz(small), "spz", "ply")["data"]))
+    torch.testing.assert_close(found.means, small.means, rtol=0, atol=0.51 / 4096 / 8)
 
 
 def test_the_same_splats_give_the_same_bytes() -> None:
