@@ -79,7 +79,7 @@ def _rank(sizes: Int[Tensor, " nodes"], node: Int[Tensor, " rows"]) -> Int[Tenso
 def _in_left_half(
     features: Float[Tensor, "rows features"], node: Int[Tensor, " rows"], sizes: Int[Tensor, " nodes"]
 ) -> Bool[Tensor, " rows"]:
-    """Which rows lie below the middle of the feature that spreads widest; half of the rows if all are equal."""
+    """Which rows lie below the middle of the widest feature; half of the rows if all are equal."""
     index = node[:, None].expand_as(features)
     empty = features.new_empty(len(sizes), features.shape[1])
     low = empty.scatter_reduce(0, index, features, "amin", include_self=False)

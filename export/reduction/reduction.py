@@ -19,9 +19,9 @@ from rendering.renderer import SplatRenderer
 
 NUM_VIEWS, VIEW_SIZE = 24, 192
 UNSEEN = 0.02  # of the mean: splats that add less go
-MASS_EXPONENT = 0.25  # of what is seen: groups in plain sight are smaller, those of dim corners not huge
-COLOR_WEIGHT = 0.1  # of colours beside positions, in objects' sizes
-SPREAD = 1.03  # merged splats overlap a little less than the many did
+MASS_EXPONENT = 0.4  # of what is seen: groups in plain sight are smaller, those of dim corners not huge
+COLOR_WEIGHT = 0.15  # of colours beside positions, in objects' sizes
+SPREAD = 1.12  # of the merged scales: fewer splats must overlap more to leave no gaps
 RATIO_BOUNDS = (0.7, 1.4)  # of one correction of opacities
 MIN_OPACITY, MAX_OPACITY = 0.02, 0.999
 DAMPING = 0.05  # of the mean share: colours of hardly seen splats stay
