@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from models.fast.kernels import (
     biased_sum,
+    few_rows_product,
     fill_up,
     float8_rows,
     gathered_columns,
@@ -25,6 +26,7 @@ from models.fast.kernels import (
     normed_sum,
     rotated,
     tap_sum,
+    widened_nf4,
     without_fillers,
 )
 from models.fast.kernels.groups import GroupNorm
@@ -54,6 +56,9 @@ class Cases:
             yield from self._rotary(heads, depth)
         for channels, groups, side in ((12, 4, 5), (64, 16, 9), (128, 32, 24)):
             yield from self._groups(channels, groups, side)
+        for rows, inputs, outputs in ((1, 48, 40), (16, 768, 96)):
+            yield from self._few_rows(rows, inputs, outputs)
+        yield from self._nf4(5, 192)
         if self._device != "cpu":
             yield from self._groups(128, 32, 400, images=1)  # more pieces than are joined at a time
             for channels in (48, 3072):  # the interpreter cuts fp8 off instead of rounding
@@ -144,6 +149,26 @@ class Cases:
         expected = _decoded(*float8_rows(x))
         yield f"fp8 {channels}", made[0], expected[0]
         yield f"scales {channels}", made[1], expected[1]
+
+    def _few_rows(self, rows: int, inputs: int, outputs: int) -> Iterator[Pair]:
+        codes, scale = float8_rows(self._random(outputs, inputs))
+        x, bias = self._random(rows, inputs), self._random(outputs)
+        for some in (bias, None):
+            (made,) = self._kernel(
+                lambda x, b: (few_rows_product(x, self._there(codes), self._there(scale), b),), x, some
+            )
+            yield f"few rows {inputs}", made, few_rows_product(x, codes, scale, some)
+
+    def _nf4(self, outputs: int, inputs: int) -> Iterator[Pair]:
+        codes = torch.randint(0, 256, (outputs, inputs // 2), generator=self._generator, dtype=torch.uint8)
+        absmax, levels = self._random(outputs, inputs // 64).abs(), self._random(16)
+        (made,) = self._kernel(
+            lambda *a: (widened_nf4(a[0], a[1], a[2], self._dtype),), codes, absmax, levels
+        )
+        yield f"nf4 {inputs}", made, widened_nf4(codes, absmax, levels, torch.float32)
+
+    def _there(self, x: Tensor) -> Tensor:
+        return x.to(self._device)
 
     def _random(self, *shape: int) -> Tensor:
         """Of values that the kernel's precision holds exactly."""

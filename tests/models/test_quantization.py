@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.fast.kernels.float8 import FLOAT8
+from models.fast.kernels.float8 import FLOAT8, few_rows_product
 from models.fast.quantization import SCHEMES, scheme_named
 from models.fast.quantization.float8 import Float8Linear, quantized_product
 from models.fast.quantization.linear import QuantizedLinear
@@ -82,6 +82,32 @@ def test_the_fp8_product_of_the_card_is_the_reference() -> None:
     rows = inputs.flatten(0, 1)
     reference = quantized_product(rows, layer.codes, layer.scale, None)
     assert relative_error(layer(rows), reference.float()) < 5e-3
+
+
+@pytest.mark.parametrize("rows", [1, 5, 16])
+def test_a_few_rows_lose_nothing_but_the_weights_rounding(rows: int) -> None:
+    weight, inputs = weight_and_input()
+    layer = Float8Linear(weight)
+    few = inputs.flatten(0, 1)[:rows]
+    exact = few.double() @ (layer.codes.double() * layer.scale.double()).T
+    made = few_rows_product(few, layer.codes, layer.scale, None)
+    assert relative_error(made, exact.float()) < 3e-3  # of a bf16 result; fp8 inputs would make it 2.6e-2
+    with pytest.raises(ValueError, match="17 rows are more than 16"):
+        few_rows_product(inputs.flatten(0, 1)[:17], layer.codes, layer.scale, None)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpus_few_rows_and_nf4_are_those_of_the_cpu() -> None:
+    weight, inputs = weight_and_input()
+    few = inputs.flatten(0, 1)[:5]
+    for scheme in (Float8Linear, Nf4Linear):
+        here, there = scheme(weight), scheme(weight.cuda())
+        assert relative_error(there(few.cuda()).cpu(), here(few).float()) < 5e-3
+    assert torch.equal(
+        Nf4Linear(weight.cuda()).dequantized(torch.bfloat16).cpu(),
+        Nf4Linear(weight).dequantized(torch.bfloat16),
+    )
 
 
 class Pair(nn.Module):

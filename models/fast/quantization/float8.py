@@ -2,9 +2,10 @@
 
     W[o, :] = s[o] * q[o, :],   s[o] = max |W[o, :]| / 448
 
-`Float8Linear` multiplies in fp8 too where the card has fp8 matrix units (compute capability 8.9 and up): each
-row of the input gets a scale of its own at run time, and the product is scaled back by both. Elsewhere, and
-for a handful of rows, the weight is widened before the product; `Float8WeightOnlyLinear` always does that.
+`Float8Linear` multiplies in fp8 too where the card has fp8 matrix units (compute capability 8.9 and up):
+each row of the input gets a scale of its own at run time, and the product is scaled back by both. A handful
+of rows keeps its precision and takes the weight's codes as they are. Elsewhere the weight is widened before
+the product; `Float8WeightOnlyLinear` always does that.
 """
 
 import torch
@@ -12,10 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.fast.kernels.float8 import float8_rows, float8_rows_reference
+from models.fast.kernels.float8 import MAX_FEW_ROWS, few_rows_product, float8_rows, float8_rows_reference
 from models.fast.quantization.linear import QuantizedLinear
 
-MIN_ROWS = 17  # below, widening the weight is as cheap, and small products have odd alignment rules
 ALIGNMENT = 16  # of both sides of the weight, wanted by the fp8 product
 MIN_CAPABILITY = (8, 9)
 
@@ -58,8 +58,11 @@ class Float8Linear(Float8WeightOnlyLinear):
 
     def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
         rows = x.reshape(-1, self.in_features)
-        if not self._in_float8 or len(rows) < MIN_ROWS:
+        if not self._in_float8:
             return super().forward(x)
+        if len(rows) <= MAX_FEW_ROWS:  # the fp8 product has odd rules of alignment for so few
+            few = few_rows_product(rows, self.codes, self.scale, self.bias)
+            return few.reshape(*x.shape[:-1], self.out_features)
         codes, scale = float8_rows(rows)
         product: Tensor = torch._scaled_mm(
             codes,

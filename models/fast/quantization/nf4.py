@@ -16,9 +16,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.fast.kernels.nf4 import BLOCK, widened_nf4
 from models.fast.quantization.linear import QuantizedLinear
 
-BLOCK = 64
 OFFSET = 0.9677083  # share of the distribution inside the outermost level, the paper's choice
 MIN_MAGNITUDE = 1e-12
 
@@ -59,21 +59,17 @@ class Nf4Linear(QuantizedLinear):
 
     codes: Tensor
     absmax: Tensor
-    pairs: Tensor
+    levels: Tensor
 
     def __init__(self, weight: Float[Tensor, "out in"]) -> None:
         super().__init__(weight)
         codes, absmax = quantize_blocks(weight)
         self.register_buffer("codes", codes)
         self.register_buffer("absmax", absmax)
-        table = torch.tensor(levels(), device=weight.device, dtype=torch.bfloat16)
-        self.register_buffer("pairs", torch.cartesian_prod(table, table))  # a byte's two weights
+        self.register_buffer("levels", torch.tensor(levels(), device=weight.device, dtype=torch.bfloat16))
 
     def dequantized(self, dtype: torch.dtype) -> Float[Tensor, "out in"]:
-        pairs = self.pairs.to(dtype)
-        values = F.embedding(self.codes.int(), pairs)  # [out, in / 2, 2]
-        blocks = values.reshape(self.out_features, -1, BLOCK)
-        return blocks.mul_(self.absmax.to(dtype)[..., None]).reshape(self.out_features, self.in_features)
+        return widened_nf4(self.codes, self.absmax, self.levels, dtype)
 
     def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
         return F.linear(x, self.dequantized(x.dtype), self.bias)
