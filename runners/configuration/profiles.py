@@ -129,8 +129,9 @@ def _own_folder(family: Family, base: Path) -> Path:
 
 
 def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) -> str | None:
-    known = (place for place in (base, ROOT, weights_home().parent) if folder.is_relative_to(place))
-    shown = folder.relative_to(next(known, "/"))
+    inside = (place for place in (base, ROOT, weights_home().parent) if folder.is_relative_to(place))
+    place = next(inside, None)
+    shown = folder if place is None else folder.relative_to(place)
     advice = f" (run: {DOWNLOAD} --profile {family.name})" if advise and family.downloaded else ""
     if not folder.is_dir():
         return f"no weights in {shown}{advice}"
