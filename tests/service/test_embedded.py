@@ -15,7 +15,8 @@ import pytest
 
 from command_line.places import ROOT
 from tests.service.conftest import EMBEDDED, free_port, running_server
-from tests.service.ply_reader import main_color, read_table
+from tests.service.hues import hue_of
+from tests.service.ply_reader import read_table
 from tests.service.silhouette import gaps_seen_from_the_side
 
 pytestmark = [
@@ -51,8 +52,14 @@ def test_a_pink_bicycle_is_pink_and_passes_the_validators_gates(bicycle: httpx.R
     assert extent.max() == pytest.approx(1.5, abs=1e-4)
     opacity_logits = table[:, names.index("opacity")]
     assert (opacity_logits < -6.9).mean() < 0.8  # the validator's 0.001
-    red, green, _ = main_color(bicycle.content)
-    assert red > green
+    assert hue_of(bicycle.content) == "pink"
+
+
+@pytest.mark.parametrize("color", ["red", "orange", "purple"])
+def test_a_bicycle_of_a_neighbouring_colour_is_not_pink(embedded: tuple[str, int], color: str) -> None:
+    reply = ask(embedded[0], "generate", {"prompt": f"{color} bicycle", "seed": "1"})
+    assert reply.status_code == 200, reply.headers.get("x-reject-reason", reply.text)
+    assert hue_of(reply.content) == color
 
 
 def test_light_passes_between_its_spokes(bicycle: httpx.Response) -> None:
