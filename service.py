@@ -13,6 +13,8 @@ import bentoml
 from pydantic import Field
 from starlette.responses import Response
 
+from configuration import load_configuration
+from configuration.schema import StageName
 from gateway.access_log import AccessLog
 from gateway.connections import install
 from gateway.cors import Cors
@@ -33,8 +35,6 @@ from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from gateway.workers import all_workers
-from runners.configuration import load_configuration
-from runners.configuration.schema import StageName
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline

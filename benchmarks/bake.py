@@ -28,6 +28,7 @@ from PIL import Image
 from benchmarks.results import tell_set_aside
 from command_line.arguments import at_least_one, device_name, out_folder
 from command_line.running import run_program
+from configuration import read_configuration
 from export.meshes.finishing import FinishSettings, MeshReport, finish_in_place
 from export.meshes.splat_colors import SplatPictures, picture_size
 from export.meshes.surface import FinishedMesh, Surface, surface_of
@@ -41,7 +42,6 @@ from rendering.cameras import Cameras, orbit
 from rendering.mesh_kernels import NOTHING
 from rendering.mesh_rasterizer import SeenMesh, painted, see_mesh, textured
 from rendering.renderer import create_renderer
-from runners.configuration import read_configuration
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = "pink bicycle,blue chair with yellow legs,brown horse,green tractor,white penguin,yellow duck"

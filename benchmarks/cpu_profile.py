@@ -29,6 +29,8 @@ from benchmarks.results import Results, tell_set_aside
 from benchmarks.summaries import percentile
 from command_line.arguments import at_least_one, out_folder, whole
 from command_line.running import run_program
+from configuration.reader import DEFAULT_FILE, read_configuration
+from configuration.schema import Configuration
 from export.ply import read_ply, write_ply
 from models.clock import StageClock
 from models.errors import MinerError
@@ -40,8 +42,6 @@ from models.matte import MatteCutter
 from models.weights.random_layout import EMBEDDED
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
-from runners.configuration.reader import DEFAULT_FILE, read_configuration
-from runners.configuration.schema import Configuration
 from runners.machine import usable_cores
 from validation.geometry import measure as measure_geometry
 from validation.scorer import Scorer

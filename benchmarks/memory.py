@@ -27,7 +27,7 @@ from benchmarks.results import tell_set_aside
 from benchmarks.served import Served, started
 from command_line.arguments import at_least_one, out_folder, port_number
 from command_line.running import run_program
-from runners.configuration.profiles import GIB
+from configuration.profiles import GIB
 
 TARGET_GIB = {"24gb": 22.5, "80gb": 48.0}
 TARGET_READY_SECONDS = 60.0

@@ -20,12 +20,12 @@ import h11
 import uvicorn.config
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from configuration import load_configuration
+from configuration.schema import HttpOptions
 from gateway.bodies import DISCARD_SECONDS
 from gateway.errors import HttpError
 from gateway.metrics import CLOSED_CONNECTIONS
 from gateway.scopes import CleanRequests
-from runners.configuration import load_configuration
-from runners.configuration.schema import HttpOptions
 from runners.logs import escaped
 
 UVICORNS = "uvicorn.protocols.http.auto:AutoHTTPProtocol"

@@ -9,11 +9,11 @@ from pathlib import Path
 from bentoml.exceptions import BentoMLException
 from starlette.responses import Response
 
+from configuration.schema import GatewayOptions
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import StageFailedError, Stopwatch
-from runners.configuration.schema import GatewayOptions
 from runners.handover import Handover, HandoverError
 from runners.messages import FailureKind
 from runners.shortages import is_out_of_space

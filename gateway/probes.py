@@ -9,11 +9,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from configuration import Configuration
 from gateway import VERSION
 from gateway.build import build_of_this
 from gateway.errors import HttpError
 from gateway.progress import stages_of
-from runners.configuration import Configuration
 from runners.mesh import lack_of_mesh_decoder
 
 

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from configuration.schema import StageName
 from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
 from gateway.stages import Stage, StageFailedError
 from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
-from runners.configuration.schema import StageName
 from runners.handover import Handover
 from runners.messages import Status
 from runners.roll import Roll, Team, one_line

@@ -6,8 +6,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from configuration import load_configuration
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
-from runners.configuration import load_configuration
 from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import collected, landed
 from runners.memory import free_memory

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import bentoml
 
+from configuration import load_configuration
 from models.errors import MinerError
 from models.stopping import between_steps
 from runners.batching import answer_batch
-from runners.configuration import load_configuration
 from runners.handover import GIVEN_UP, AbandonedError, HandoverError, fill, make_room
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents

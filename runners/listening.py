@@ -6,7 +6,7 @@ import socket
 
 import click
 
-from runners.configuration.schema import HttpOptions
+from configuration.schema import HttpOptions
 
 SERVE = "serve"
 

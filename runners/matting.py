@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import bentoml
 import numpy as np
 
+from configuration import load_configuration
 from runners.batching import answer_batch
-from runners.configuration import load_configuration
 from runners.messages import MatteJob, MatteResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, graph_recorder, prepare_process

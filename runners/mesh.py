@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from runners.configuration import Configuration
-from runners.configuration.schema import MeshOptions
+from configuration import Configuration
+from configuration.schema import MeshOptions
 from runners.handover import AbandonedError, fill
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from typing import Any
 
 from bentoml._internal.configuration.containers import BentoMLContainer
 
+from configuration import Configuration, RunnerOptions
+from configuration.schema import ServicesOptions
 from runners.batcher import keep_batchers_prompt
-from runners.configuration import Configuration, RunnerOptions
-from runners.configuration.schema import ServicesOptions
 
 # BentoML's client closes its shared session after 100 calls or 300 s and kills the calls in flight.
 KEEP_CONNECTIONS = {"max_requests": 10**9, "max_age": 1e9}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import bentoml
 
+from configuration import Configuration, RunnerOptions
+from configuration.schema import StageName
 from models.errors import WeightsError
-from runners.configuration import Configuration, RunnerOptions
-from runners.configuration.schema import StageName
 from runners.garbage import collect_rarely, keep_for_good
 from runners.life.metrics import look_after_folders
 from runners.life.worker import is_supervised, leave_when_told

@@ -14,8 +14,8 @@ from typing import Any
 
 import bentoml
 
-from runners.configuration import Configuration, load_configuration
-from runners.configuration.schema import StageName
+from configuration import Configuration, load_configuration
+from configuration.schema import StageName
 from runners.image_to_3d import ImageTo3DRunner
 from runners.matting import MattingRunner
 from runners.messages import (

@@ -8,9 +8,9 @@ from pathlib import Path
 import bentoml
 from bentoml.exceptions import BentoMLConfigException
 
-from runners.configuration import Configuration
-from runners.configuration.driver import lack_of_driver
-from runners.configuration.soundness import damage_in
+from configuration import Configuration
+from configuration.driver import lack_of_driver
+from configuration.soundness import damage_in
 from runners.listening import lack_of_port
 from runners.weights import FOLDERS
 

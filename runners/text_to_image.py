@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import bentoml
 
+from configuration import load_configuration
 from models.prompt_lengths import cuts_of
 from runners.batching import answer_batch
-from runners.configuration import load_configuration
 from runners.messages import ImageJob, ImageResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, graph_recorder, prepare_process

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import bentoml
 
+from configuration import load_configuration
+from configuration.schema import RenderOptions
 from runners.batching import answer_batch
-from runners.configuration import load_configuration
-from runners.configuration.schema import RenderOptions
 from runners.memory import trim_heaps
 from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult

@@ -4,8 +4,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from runners.configuration import Configuration
-from runners.configuration.schema import StageName
+from configuration import Configuration
+from configuration.schema import StageName
 
 RANDOM_SEED = 0
 FOLDERS: dict[StageName, str] = {

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # to run as a file
 from command_line.arguments import at_least_one, expanded, user_path
 from command_line.places import command, weights_home
 from command_line.running import STOPPED, end_now, run_program, sentence
+from configuration.leaves import ConfigurationError
+from configuration.lock import LOCK_NAME, LockError, read_lock
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
-from runners.configuration.leaves import ConfigurationError
-from runners.configuration.lock import LOCK_NAME, LockError, read_lock
 from scripts.weights.backend import configured_backend
 from scripts.weights.download import check_sources, download, is_complete, verify
 from scripts.weights.errors import DownloadError

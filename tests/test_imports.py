@@ -17,6 +17,7 @@ MODELS = PROGRAMS | {"models"}
 RENDERING = MODELS | {"rendering"}
 MAY_IMPORT = {
     "command_line": PROGRAMS,
+    "configuration": PROGRAMS | {"configuration"},
     "models": MODELS,
     "rendering": RENDERING,
     "export": RENDERING | {"export"},
@@ -52,8 +53,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def layer_of(module: str) -> str:
-    """First part of the name; the configuration is a layer of its own inside `runners`."""
-    return "configuration" if module.startswith("runners.configuration") else module.split(".")[0]
+    return module.split(".")[0]
 
 
 @pytest.mark.parametrize("layer", MAY_IMPORT)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from command_line.arguments import at_least_one, device_name, out_folder, user_path
 from command_line.names import set_aside
 from command_line.running import run_program
+from configuration import Configuration, SamplerOptions, read_configuration
 from models.errors import GenerationError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
@@ -30,7 +31,6 @@ from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.matte import MatteCutter
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
-from runners.configuration import Configuration, SamplerOptions, read_configuration
 from training.judge import IMAGE_SIZE, Judge
 from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES

@@ -14,7 +14,7 @@ READY_SECONDS = 900.0  # a first start builds kernels
 QUESTION = """
 import json
 import os
-from runners.configuration import load_configuration
+from configuration import load_configuration
 gateway = load_configuration().services.gateway
 places = gateway.concurrency * gateway.workers
 print(json.dumps([places, gateway.deadline_seconds, gateway.video_deadline_seconds]))

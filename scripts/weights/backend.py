@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from models.weights.manifest import BACKENDS
-from runners.configuration.leaves import ConfigurationError, parse_overrides, parse_yaml
-from runners.configuration.reader import PREFIX, configuration_file
+from configuration.leaves import ConfigurationError, parse_overrides, parse_yaml
+from configuration.reader import PREFIX, configuration_file
 
 KEY = ("text_to_image", "backend")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from models.weights.manifest import WeightSource
-from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
+from configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
 from scripts.weights.transfer import Transfer, content_of, hash_file, part_of

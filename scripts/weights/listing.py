@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from models.weights.manifest import WeightFile, WeightSource
-from runners.configuration.lock import Lock
+from configuration.lock import Lock
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
 

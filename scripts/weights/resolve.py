@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 
 from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
-from runners.configuration.lock import Lock
+from configuration.lock import Lock
 from scripts.weights.errors import DownloadError, NoNetworkError
 
 SHA256_DIGITS = 64

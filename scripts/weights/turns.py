@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
-from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, write_lock
+from configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, write_lock
 
 LEASE_SECONDS = 30.0
 POLL_SECONDS = 0.2

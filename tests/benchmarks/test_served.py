@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.end_to_end import parse_arguments
 from benchmarks.served import CACHES, PREFIX, Served, parse_settings, started, variable_of
-from runners.configuration.reader import DEFAULT_FILE, read_configuration
+from configuration.reader import DEFAULT_FILE, read_configuration
 from tests.service.conftest import FAKE_SERVICE, free_port, placeholder_weights, small_environment
 
 

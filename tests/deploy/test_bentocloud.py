@@ -13,7 +13,7 @@ from bentoml._internal.cloud.schemas import modelschemas, schemasv2
 from bentoml._internal.utils.cattr import bentoml_cattr
 
 from command_line.places import ROOT
-from runners.configuration.leaves import parse_overrides, parse_yaml
+from configuration.leaves import parse_overrides, parse_yaml
 
 FILE = ROOT / "deploy/bentocloud.yaml"
 PROGRAM = """

@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from command_line.places import ROOT
-from runners.configuration.profiles import REQUIRED_FILES
+from configuration.profiles import REQUIRED_FILES
 from tests.service import fakes
 
 READY_SECONDS = 120.0

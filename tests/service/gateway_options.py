@@ -1,6 +1,6 @@
 """Small limits for a gateway without models."""
 
-from runners.configuration.schema import GatewayOptions
+from configuration.schema import GatewayOptions
 
 OPTIONS = GatewayOptions(
     workers=1,

@@ -9,8 +9,8 @@ import bentoml
 from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.marshal.dispatcher import CorkDispatcher
 
+from configuration.schema import RunnerOptions
 from runners.batcher import WINDOW_SECONDS, PromptOptimizer, keep_batchers_prompt
-from runners.configuration.schema import RunnerOptions
 from runners.messages import ImageJob, SplatResult
 from runners.options import runner_batch
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import gateway
+from configuration.schema import Origin
 from gateway.cors import EXPOSED
-from runners.configuration.schema import Origin
 
 
 def test_every_header_of_ours_can_be_read() -> None:

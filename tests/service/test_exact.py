@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 from starlette.testclient import TestClient
 
+from configuration import load_configuration
 from gateway.errors import HttpError
 from gateway.parameters import check_parameters
 from runners.batching import answer_batch
-from runners.configuration import load_configuration
 from runners.mesh import exact_meshes
 from runners.messages import ImageJob, SplatResult
 

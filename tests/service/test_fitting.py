@@ -3,8 +3,8 @@
 import pytest
 
 from command_line.places import ROOT
-from runners.configuration import ConfigurationError, read_configuration
-from runners.configuration.profiles import GIB
+from configuration import ConfigurationError, read_configuration
+from configuration.profiles import GIB
 
 FILE = ROOT / "configuration.yaml"
 H200 = 140.0

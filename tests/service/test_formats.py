@@ -12,10 +12,10 @@ import pytest
 import trimesh
 from starlette.testclient import TestClient
 
+from configuration import load_configuration
 from gateway.pipeline import Pipeline
 from gateway.probes import describe
 from gateway.products import Products
-from runners.configuration import load_configuration
 from runners.mesh import lack_of_mesh_decoder
 from tests.export.glb_reading import document_of
 from tests.service.fakes import color_of

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from command_line.places import ROOT
+from configuration import ConfigurationError, read_configuration
+from configuration.reader import DEFAULT_FILE
 from runners.batching import answer_batch
-from runners.configuration import ConfigurationError, read_configuration
-from runners.configuration.reader import DEFAULT_FILE
 from runners.handover import AbandonedError, fill
 from runners.inline import is_inline, packed, unpacked
 from runners.mesh import lack_of_mesh_decoder

@@ -11,6 +11,8 @@ import torch
 import trimesh
 
 from command_line.places import ROOT
+from configuration import read_configuration
+from configuration.schema import MeshOptions
 from export.glb import linear_from_srgb
 from models.gaussians.cleanup import clean_up_placed
 from models.gaussians.gaussians import Gaussians
@@ -18,8 +20,6 @@ from models.latents.object_latents import ObjectLatents
 from models.mesh.mesh import Mesh
 from models.sparse import SparseTensor
 from rendering.renderer import create_renderer
-from runners.configuration import read_configuration
-from runners.configuration.schema import MeshOptions
 from runners.mesh import decode_mesh, finish_mesh, keep_latents
 from tests.export.glb_reading import vertex_colors
 from tests.export.mesh_samples import surface_where, torus

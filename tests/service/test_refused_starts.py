@@ -13,9 +13,9 @@ import pynvml
 import pytest
 
 from command_line.places import ROOT
-from runners.configuration import driver
-from runners.configuration.leaves import ConfigurationError
-from runners.configuration.profiles import choose_profile, largest_card_bytes
+from configuration import driver
+from configuration.leaves import ConfigurationError
+from configuration.profiles import choose_profile, largest_card_bytes
 from runners.listening import refusal_of
 from tests.service.conftest import EMBEDDED, free_port, serve_command
 
@@ -113,14 +113,14 @@ def test_a_driver_of_the_same_or_a_newer_cuda_will_do(monkeypatch: pytest.Monkey
 
 def test_torchs_cuda_is_known_without_importing_it() -> None:
     program = (
-        "import sys; from runners.configuration.driver import torch_cuda as t; a = t();"
+        "import sys; from configuration.driver import torch_cuda as t; a = t();"
         "assert 'torch' not in sys.modules; import torch; assert a == torch.version.cuda, a"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_a_torch_without_cuda_leaves_cards_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runners.configuration.profiles.torch_cuda", lambda: None)
+    monkeypatch.setattr("configuration.profiles.torch_cuda", lambda: None)
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: pytest.fail("a card was looked for"))
     assert largest_card_bytes() == 0
     with pytest.raises(ConfigurationError, match="torch was built without CUDA"):
@@ -137,7 +137,7 @@ def test_weights_of_another_user_are_named(tmp_path: Path) -> None:
     closed.parent.chmod(0o700)
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
-    begin = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runners.configuration.profiles import *"
+    begin = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from configuration.profiles import *"
     code = (
         f"choose_profile(profile='24gb', weights='{closed}', device='auto', base=Path('/'), card_bytes=2**35)"
     )

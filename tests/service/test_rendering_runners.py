@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from configuration.schema import CameraOptions, RenderOptions
 from export.ply import read_ply, write_ply
 from models.gaussians.frames import rotate_frame
-from runners.configuration.schema import CameraOptions, RenderOptions
 from runners.handover import AbandonedError
 from tests.service.fakes import ball
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from runners.configuration.schema import StageName
+from configuration.schema import StageName
 from runners.messages import Failure, ImageJob, ImageResult
 from tests.service import fakes
 

@@ -15,8 +15,8 @@ from _bentoml_impl.server import serving
 from safetensors.torch import load_file, save_file
 
 from command_line.places import ROOT
-from runners.configuration.profiles import FAMILIES
-from runners.configuration.soundness import damage_in
+from configuration.profiles import FAMILIES
+from configuration.soundness import damage_in
 from runners.start_checks import MAX_SOCKET_PATH, SOCKET_IN_FOLDER, lack_of_socket_room
 from runners.weights import FOLDERS
 from tests.service.conftest import EMBEDDED, free_port, serve_command

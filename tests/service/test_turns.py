@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from command_line.places import ROOT
+from configuration import Configuration, read_configuration
 from gateway.stages import Stage, Stopwatch
-from runners.configuration import Configuration, read_configuration
 from runners.messages import SplatJob, SplatResult
 from runners.turns import Turns
 from tests.service import fakes

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from runners.configuration import reader
-from runners.configuration.profiles import GIB, Choice, choose_profile
+from configuration import reader
+from configuration.profiles import GIB, Choice, choose_profile
 
 CARD_BYTES = 24 * GIB
 

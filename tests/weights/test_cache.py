@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from runners.configuration.lock import read_lock
+from configuration.lock import read_lock
 from tests.weights.conftest import OPEN, Download
 from tests.weights.hub import COMMIT, HubState
 from tests.weights.test_download import NOWHERE, fill_cache

@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import constants
 
 from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
-from runners.configuration.lock import LOCK_NAME, read_lock
+from configuration.lock import LOCK_NAME, read_lock
 from tests.weights.conftest import GATED, OPEN, Download
 from tests.weights.hub import COMMIT, TOKEN, HubState
 

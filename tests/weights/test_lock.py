@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.configuration import ConfigurationError
-from runners.configuration.lock import LOCK_NAME, Lock, LockedFile, write_lock
-from runners.configuration.profiles import GIB, Choice, choose_profile
+from configuration import ConfigurationError
+from configuration.lock import LOCK_NAME, Lock, LockedFile, write_lock
+from configuration.profiles import GIB, Choice, choose_profile
 
 FILE = LockedFile(source="some/repository", commit="c" * 40, size=3, sha256="0" * 64)
 NAMES = ("image_to_3d/pipeline.json", "matte/isnet-general-use.pth")

@@ -92,7 +92,7 @@ def test_flux_files_are_those_of_its_indexes(shared: Path) -> None:
 
 
 def test_the_image_encoder_lies_where_the_service_requires_it() -> None:
-    from runners.configuration.profiles import REQUIRED_FILES
+    from configuration.profiles import REQUIRED_FILES
 
     assert DINOV2.lands(DINOV2.files[0]) in REQUIRED_FILES
 

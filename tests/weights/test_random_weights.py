@@ -18,8 +18,8 @@ from models.weights.manifest import CLIP, DINOV2, WeightSource
 from models.weights.manifest import FLUX as FLUX_SOURCE
 from models.weights.random_layout import shell, write_random_layout
 from models.weights.random_tensors import RandomTensors, RandomWeights
-from runners.configuration import ConfigurationError
-from runners.configuration.profiles import GIB, choose_profile
+from configuration import ConfigurationError
+from configuration.profiles import GIB, choose_profile
 
 SHARED = ROOT.parent / "shared"
 FLUX = SHARED / "data/FLUX.1-schnell"

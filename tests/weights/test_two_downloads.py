@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import SoftFileLease
 
-from runners.configuration.lock import Lock, LockedFile, read_lock
+from configuration.lock import Lock, LockedFile, read_lock
 from models.weights.manifest import WeightSource
 from scripts.weights import resolve as resolve_module
 from scripts.weights import turns

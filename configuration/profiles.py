@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from command_line.places import ROOT, command, weights_home
-from runners.configuration import lock
-from runners.configuration.driver import torch_cuda
-from runners.configuration.leaves import ConfigurationError
-from runners.configuration.schema import RANDOM, Profile
+from configuration import lock
+from configuration.driver import torch_cuda
+from configuration.leaves import ConfigurationError
+from configuration.schema import RANDOM, Profile
 
 GIB = 2**30
 

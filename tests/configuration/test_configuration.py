@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from command_line.places import ROOT
-from runners.configuration import Configuration, ConfigurationError, read_configuration
-from runners.configuration.profiles import GIB, REQUIRED_FILES, choose_profile
+from configuration import Configuration, ConfigurationError, read_configuration
+from configuration.profiles import GIB, REQUIRED_FILES, choose_profile
 
 FILE = ROOT / "configuration.yaml"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.configuration import ConfigurationError, read_configuration
-from runners.configuration.profiles import REQUIRED_FILES
-from runners.configuration.reader import DEFAULT_FILE, absolute_paths, configuration_file
+from configuration import ConfigurationError, read_configuration
+from configuration.profiles import REQUIRED_FILES
+from configuration.reader import DEFAULT_FILE, absolute_paths, configuration_file
 from runners.handover import handover_root
 
 EMBEDDED = {"MINER__PROFILE": "embedded", "MINER__DEVICE": "cpu"}

@@ -1,8 +1,8 @@
 """`configuration.yaml`: typed, checked, and overridden by the environment."""
 
-from runners.configuration.leaves import ConfigurationError
-from runners.configuration.reader import load_configuration, read_configuration
-from runners.configuration.schema import Configuration, RunnerOptions, SamplerOptions
+from configuration.leaves import ConfigurationError
+from configuration.reader import load_configuration, read_configuration
+from configuration.schema import Configuration, RunnerOptions, SamplerOptions
 
 __all__ = [
     "Configuration",

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from runners.configuration.leaves import ConfigurationError
-from runners.configuration.schema import Configuration, StageName
+from configuration.leaves import ConfigurationError
+from configuration.schema import Configuration, StageName
 
 GIB = 2**30
 BILLION = 1e9

@@ -10,8 +10,8 @@ from bentoml.exceptions import BentoMLConfigException
 from pydantic import TypeAdapter, ValidationError
 
 from command_line.arguments import expanded
-from runners.configuration.fitting import check_fit
-from runners.configuration.leaves import (
+from configuration.fitting import check_fit
+from configuration.leaves import (
     ConfigurationError,
     Leaf,
     Leaves,
@@ -20,8 +20,8 @@ from runners.configuration.leaves import (
     parse_yaml,
     place_of,
 )
-from runners.configuration.profiles import choose_profile, largest_card_bytes
-from runners.configuration.schema import RANDOM, Configuration, Profile
+from configuration.profiles import choose_profile, largest_card_bytes
+from configuration.schema import RANDOM, Configuration, Profile
 
 PREFIX = "MINER__"
 FILE_VARIABLE = "MINER_CONFIGURATION"
@@ -33,7 +33,7 @@ PATH_VARIABLES = (
     "MINER__SERVICES__GATEWAY__HANDOVER_FOLDER",
 )
 PATHS = {("weights",), ("services", "gateway", "handover_folder")}
-DEFAULT_FILE = Path(__file__).parents[2] / "configuration.yaml"
+DEFAULT_FILE = Path(__file__).parents[1] / "configuration.yaml"
 
 
 @cache

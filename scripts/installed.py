@@ -41,7 +41,7 @@ def weights() -> NoReturn:
 
 def _become_bentoml() -> NoReturn:
     """Paths of the environment start where one stands: BentoML moves into the folder that it serves."""
-    from runners.configuration.reader import absolute_paths
+    from configuration.reader import absolute_paths
 
     environment = {"BENTOML_DO_NOT_TRACK": "True", **os.environ, **absolute_paths(os.environ)}
     command = [sys.executable, "-m", "bentoml", "serve", *sys.argv[1:], str(ROOT)]
