@@ -11,7 +11,7 @@ from models.errors import MinerError, WeightsError
 
 @contextmanager
 def weights_in(place: Path) -> Iterator[None]:
-    """Turns what a loader raises over its files, and libraries' raise anything, into an error that names them.
+    """Turns what a loader raises over its files (libraries raise anything) into an error that names them.
 
     Lack of memory is no fault of the files and passes as it is.
 

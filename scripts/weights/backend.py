@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from models.weights.manifest import BACKENDS
 from configuration.leaves import ConfigurationError, parse_overrides, parse_yaml
 from configuration.reader import PREFIX, configuration_file
+from models.weights.manifest import BACKENDS
 
 KEY = ("text_to_image", "backend")
 

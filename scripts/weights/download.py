@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from models.weights.manifest import WeightSource
 from configuration.lock import LOCK_NAME, Lock, LockedFile, read_lock, unfinished, write_lock
+from models.weights.manifest import WeightSource
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
 from scripts.weights.transfer import Transfer, content_of, hash_file, part_of
@@ -38,7 +38,8 @@ def check_sources(sources: Sequence[WeightSource], folder: Path) -> None:
         others = {file.source for path, file in held if path.startswith(f"{source.folder}/")} - names
         if others:
             raise DownloadError(
-                f"{folder / source.folder} holds {', '.join(sorted(others))}, not {source.name}. Name another folder"
+                f"{folder / source.folder} holds {', '.join(sorted(others))}, not {source.name}."
+                f" Name another folder"
                 f" with WEIGHTS_DIR or --folder, or remove {folder / source.folder} and {LOCK_NAME}."
             )
 
@@ -81,7 +82,9 @@ def verify(folder: Path) -> list[str]:
         raise DownloadError(f"{folder} has no lock to verify against; run without --verify first")
     whole = set(lock.files) - set(unfinished(folder, lock))
     wrong = [
-        name for name, file in lock.files.items() if name not in whole or hash_file(folder / name) != file.sha256
+        name
+        for name, file in lock.files.items()
+        if name not in whole or hash_file(folder / name) != file.sha256
     ]
     for name in wrong:
         lock.files[name] = replace(lock.files[name], sha256=None)
@@ -182,4 +185,3 @@ def _raise_first(futures: Sequence[Future[None]]) -> None:
     told = [error for error in errors if not isinstance(error, Stopped)]
     if told:
         raise told[0]
-

@@ -37,7 +37,7 @@ def configured_hub(environment: Mapping[str, str]) -> Hub:
 
 
 def endpoint_of(text: str) -> str:
-    """A hub's address: without a scheme https is meant (http on this machine), an empty one is the public hub.
+    """A hub's address: without a scheme https is meant (http on this machine); empty is the public hub.
 
     Raises:
         DownloadError: It is no address.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from models.weights.manifest import WeightFile, WeightSource
 from configuration.lock import Lock
+from models.weights.manifest import WeightFile, WeightSource
 from scripts.weights.errors import DownloadError
 from scripts.weights.resolve import Hub, Wanted, resolve
 

@@ -1,8 +1,8 @@
 """Which proxy a request takes, as curl reads the environment.
 
-httpx reads the same variables when a client is made, but it ends with tracebacks on values that other programs take
-(`NO_PROXY=[::1]`), knows no CIDR blocks, and matches an exception with a port against nothing. So the choice is
-made here, for each request anew, because the hub redirects to other hosts.
+httpx reads the same variables when a client is made, but it ends with tracebacks on values that other
+programs take (`NO_PROXY=[::1]`), knows no CIDR blocks, and matches an exception with a port against
+nothing. So the choice is made here, for each request anew, because the hub redirects to other hosts.
 """
 
 import ipaddress
@@ -55,7 +55,7 @@ def read_proxies(environment: Mapping[str, str]) -> Proxies:
 
 
 def matches(rule: str, host: str, port: int | None) -> bool:
-    """Whether an item of NO_PROXY means a host: `*`, a name with all below it, an address, a CIDR block; `:port`."""
+    """Whether an item of NO_PROXY means a host: `*`, a name and all below, an address, a CIDR block."""
     if rule == "*":
         return True
     rule = rule.partition("://")[2] or rule
@@ -80,7 +80,7 @@ def is_loopback(host: str) -> bool:
 
 
 class ByProxy:
-    """A transport of httpx (or httpx2, the same one under another name) that picks its proxy for each request."""
+    """A transport of httpx (or httpx2, the same under another name) that picks its proxy for each request."""
 
     def __init__(self, proxies: Proxies, make: Callable[[str | None], Any]) -> None:
         """Takes how to make a transport for a proxy, or for none."""
@@ -124,7 +124,9 @@ class ByProxy:
                 " Or name an HTTP proxy in HTTPS_PROXY."
             ) from error
         except OSError as error:  # certificates that SSL_CERT_FILE or SSL_CERT_DIR names
-            raise DownloadError(f"the certificates cannot be read: {error} (SSL_CERT_FILE, SSL_CERT_DIR)") from error
+            raise DownloadError(
+                f"the certificates cannot be read: {error} (SSL_CERT_FILE, SSL_CERT_DIR)"
+            ) from error
 
 
 def _variable(environment: Mapping[str, str], name: str) -> tuple[str, str]:

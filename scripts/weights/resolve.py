@@ -16,8 +16,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoSibling
 
-from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
 from configuration.lock import Lock
+from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
 from scripts.weights.errors import DownloadError, NoNetworkError
 
 SHA256_DIGITS = 64
@@ -44,16 +44,11 @@ class Wanted:
     """One exact file.
 
     Attributes:
-        lands: Path in the weights folder.
-        source: Repository or address.
-        commit: Of the repository, none for an address.
-        url: Where its bytes are.
-        size: Bytes.
-        digest: Expected content: sha256, or the git blob's sha1 for small files of a repository. None where nobody
-            says: in a cache without links and without a network.
-        gated: The licence must be accepted first.
-        token: Sent with the request.
-        cached: A copy in the hub's cache.
+        lands: Path in the weights folder. source: Repository or address. commit: Of the repository, none
+        for an address. url: Where its bytes are. size: Bytes. digest: Expected content: sha256, or the git
+        blob's sha1 for small files of a repository. None where nobody says: in a cache without links and
+        without a network. gated: The licence must be accepted first. token: Sent with the request. cached:
+        A copy in the hub's cache.
     """
 
     lands: str
@@ -85,8 +80,10 @@ def resolve(source: WeightSource, hub: Hub, lock: Lock | None) -> list[Wanted]:
         cached = _in_cache(source, source.origin, hub, revision, lock)
         if cached is None:
             raise NoNetworkError(
-                f"no network: {hub.endpoint} cannot be reached ({error}), and the hub's cache {hub.cache} does not"
-                f" hold all of {source.name}. Run again with a network, or set HF_HOME or WEIGHTS_DIR to a copy."
+                f"no network: {hub.endpoint} cannot be reached ({error}), and the hub's cache"
+                f" {hub.cache} does not"
+                f" hold all of {source.name}. Run again with a network, or set HF_HOME or WEIGHTS_DIR"
+                " to a copy."
             ) from error
         return cached
     except GatedRepoError as error:
@@ -94,12 +91,20 @@ def resolve(source: WeightSource, hub: Hub, lock: Lock | None) -> list[Wanted]:
     except RevisionNotFoundError as error:
         raise DownloadError(f"{source.name} has no revision {revision}") from error
     except RepositoryNotFoundError as error:
-        raise DownloadError(f"{hub.endpoint} has no repository {source.name}, or HF_TOKEN may not see it") from error
+        raise DownloadError(
+            f"{hub.endpoint} has no repository {source.name}, or HF_TOKEN may not see it"
+        ) from error
     except (HfHubHTTPError, httpx2.InvalidURL) as error:
         raise DownloadError(f"{hub.endpoint} does not describe {source.name}: {error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # such as a page to log in to a network
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:  # such as a page to log in to a network
         raise DownloadError(
-            f"{hub.endpoint} does not answer as a hub when asked for {source.name} ({type(error).__name__}: {error})"
+            f"{hub.endpoint} does not answer as a hub when asked for {source.name}"
+            f" ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -107,8 +112,13 @@ def gated_message(name: str, endpoint: str, token: str | None) -> str:
     """What to do about a gated repository."""
     page = f"{endpoint}/{name}"
     if token is None:
-        return f"{name} is gated and HF_TOKEN is not set: accept its licence at {page}, then set HF_TOKEN to a read token"
-    return f"{name} is gated and HF_TOKEN may not read it: accept its licence at {page} with the token's account"
+        return (
+            f"{name} is gated and HF_TOKEN is not set: accept its licence at {page}, then set HF_TOKEN to a"
+            " read token"
+        )
+    return (
+        f"{name} is gated and HF_TOKEN may not read it: accept its licence at {page} with the token's account"
+    )
 
 
 def _on_hub(source: WeightSource, origin: HubRepository, hub: Hub, revision: str) -> Iterator[Wanted]:
@@ -134,7 +144,9 @@ def _on_hub(source: WeightSource, origin: HubRepository, hub: Hub, revision: str
         )
 
 
-def _described(source: WeightSource, file: WeightFile, sibling: RepoSibling | None, commit: str) -> tuple[int, str]:
+def _described(
+    source: WeightSource, file: WeightFile, sibling: RepoSibling | None, commit: str
+) -> tuple[int, str]:
     if sibling is None:
         raise DownloadError(f"{source.name} has no file {file.path} at commit {commit}")
     digest = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
@@ -142,7 +154,8 @@ def _described(source: WeightSource, file: WeightFile, sibling: RepoSibling | No
         raise DownloadError(f"{source.name} tells neither size nor hash of {file.path}")
     if file.size is not None and file.size != sibling.size:
         raise DownloadError(
-            f"{source.name}: {file.path} has {sibling.size} bytes at commit {commit}, the manifest expects {file.size}:"
+            f"{source.name}: {file.path} has {sibling.size} bytes at commit {commit},"
+            f" the manifest expects {file.size}:"
             " the published file changed. Name the earlier commit in models/weights/manifest.py."
         )
     return sibling.size, digest
@@ -215,4 +228,6 @@ def _at_address(source: WeightSource, origin: Url, file: WeightFile) -> Wanted:
 
 def _locked_commit(source: WeightSource, lock: Lock | None) -> str | None:
     entries = (lock.files.get(source.lands(file)) for file in source.files) if lock is not None else ()
-    return next((entry.commit for entry in entries if entry is not None and entry.source == source.name), None)
+    return next(
+        (entry.commit for entry in entries if entry is not None and entry.source == source.name), None
+    )

@@ -1,7 +1,8 @@
 """One file's bytes: resumed after a dropped connection, checked against its hash, then moved into place.
 
-The hub's client throws a partial file away when a connection breaks, which is a pity at 10 GB; so bytes go through
-httpx here, into `<name>.<hash>.part` beside the target, and a later run goes on where this one ended.
+The hub's client throws a partial file away when a connection breaks, which is a pity at 10 GB; so bytes go
+through httpx here, into `<name>.<hash>.part` beside the target, and a later run goes on where this one
+ended.
 """
 
 import errno
@@ -110,7 +111,8 @@ class Transfer:
             failures = 1 if _size(part) > have else failures + 1
             if failures >= self.attempts:
                 raise NoNetworkError(
-                    f"no network, or a failing server: {wanted.lands} stopped at {_size(part)} of {wanted.size} bytes"
+                    f"no network, or a failing server: {wanted.lands} stopped at {_size(part)}"
+                    f" of {wanted.size} bytes"
                     f" ({trouble})."
                     " Run again to go on from there."
                 )
@@ -185,7 +187,8 @@ def content_of(path: Path, wanted: Wanted) -> str | None:
 def _from_cache(wanted: Wanted, part: Path, target: Path) -> str | None:
     """The sha256 of the copy in the hub's cache, now in place too; None where the network must bring it.
 
-    The cache is never written to, and a part never shares its bytes: appending to the one would spoil the other.
+    The cache is never written to, and a part never shares its bytes: appending to the one would spoil the
+    other.
 
     Raises:
         DownloadError: The copy has other content than the published one, and there is no network.
@@ -194,7 +197,10 @@ def _from_cache(wanted: Wanted, part: Path, target: Path) -> str | None:
         return None
     sha256 = content_of(wanted.cached, wanted)
     if sha256 is None and wanted.url:
-        print(f"{wanted.cached} is not the published content; {wanted.lands} is fetched instead", file=sys.stderr)
+        print(
+            f"{wanted.cached} is not the published content; {wanted.lands} is fetched instead",
+            file=sys.stderr,
+        )
         return None
     if sha256 is None:
         raise DownloadError(
@@ -212,7 +218,7 @@ def _from_cache(wanted: Wanted, part: Path, target: Path) -> str | None:
 
 
 def _continues(reply: httpx.Response, size: int) -> bool:
-    """Whether the answer begins where was asked for, in a file of the right size; it may bring less than all."""
+    """Whether the answer begins where asked, in a file of the right size; it may bring less than all."""
     asked: str = reply.request.headers["range"].removeprefix("bytes=").removesuffix("-")
     answered = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("content-range", ""))
     return answered is not None and answered[1] == asked and answered[2] in ("*", str(size))

@@ -1,7 +1,8 @@
 """One process at a time: downloads of one folder, on one machine or on a volume that several mount.
 
-A lock is a file beside what it guards, so it works where flock does not. Its holder refreshes it; that of a dead
-process on this machine is taken over at once, one from elsewhere after LEASE_SECONDS without a sign of life.
+A lock is a file beside what it guards, so it works where flock does not. Its holder refreshes it; that of a
+dead process on this machine is taken over at once, one from elsewhere after LEASE_SECONDS without a sign of
+life.
 """
 
 import threading

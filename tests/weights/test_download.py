@@ -13,8 +13,8 @@ import httpx
 import pytest
 from huggingface_hub import constants
 
-from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
 from configuration.lock import LOCK_NAME, read_lock
+from models.weights.manifest import HubRepository, Url, WeightFile, WeightSource
 from tests.weights.conftest import GATED, OPEN, Download
 from tests.weights.hub import COMMIT, TOKEN, HubState
 

@@ -1,4 +1,4 @@
-"""The downloader in environments that people have: it does what they mean, or says in one line what is wrong."""
+"""The downloader in environments that people have: it does what they mean, or says what is wrong."""
 
 import errno
 import os
@@ -144,7 +144,7 @@ def test_a_full_disk_is_told_when_the_lock_is_written(
 
 
 def test_empty_variables_are_as_good_as_unset(tmp_path: Path) -> None:
-    """Also those that huggingface_hub reads when it is imported: an empty HF_HOME would be the current folder."""
+    """Also those that huggingface_hub reads at its import: an empty HF_HOME would be the current folder."""
     names = (
         "HF_ENDPOINT",
         "HF_HOME",

@@ -1,11 +1,11 @@
 """The manifest: complete, at the published sizes, and in the layout the service reads."""
 
-from command_line.places import ROOT
 import json
 from pathlib import Path
 
 import pytest
 
+from command_line.places import ROOT
 from models.weights.manifest import (
     BACKENDS,
     DINOV2,

@@ -64,7 +64,7 @@ def test_a_scheme_has_its_proxy(environment: dict[str, str], http: str | None, h
     "address", ["socks4://h:1", "http://", "http://h:bad", "ftp://h", "http://[::1", "http://h:99999"]
 )
 def test_an_address_that_is_none_is_told_without_its_password(address: str) -> None:
-    with pytest.raises(DownloadError, match="https_proxy=.* is no proxy's address") as told:
+    with pytest.raises(DownloadError, match=r"https_proxy=.* is no proxy's address") as told:
         read_proxies({"https_proxy": address.replace("://", "://me:secret@")})
     assert "secret" not in str(told.value)
 

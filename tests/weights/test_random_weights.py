@@ -1,25 +1,24 @@
 """Random weights of the published shapes, and the published shapes themselves."""
 
-from command_line.places import ROOT
 import json
 from pathlib import Path
-from typing import Any
 
 import open_clip
 import pytest
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
-from models.conditioning.dinov2 import Dinov2, Dinov2Config
 
+from command_line.places import ROOT
+from configuration import ConfigurationError
+from configuration.profiles import GIB, choose_profile
+from models.conditioning.dinov2 import Dinov2, Dinov2Config
 from models.image.flux_parts import build_t5, build_transformer
 from models.weights import build_module, published_shapes
 from models.weights.manifest import CLIP, DINOV2, WeightSource
 from models.weights.manifest import FLUX as FLUX_SOURCE
 from models.weights.random_layout import shell, write_random_layout
 from models.weights.random_tensors import RandomTensors, RandomWeights
-from configuration import ConfigurationError
-from configuration.profiles import GIB, choose_profile
 
 SHARED = ROOT.parent / "shared"
 FLUX = SHARED / "data/FLUX.1-schnell"

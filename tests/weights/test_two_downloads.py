@@ -1,13 +1,11 @@
 """Downloads of one folder that meet, or that were killed: nothing is spoilt, nothing fetched twice."""
 
-from command_line.places import ROOT
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +13,15 @@ from pathlib import Path
 import pytest
 from filelock import SoftFileLease
 
+from command_line.places import ROOT
 from configuration.lock import Lock, LockedFile, read_lock
 from models.weights.manifest import WeightSource
 from scripts.weights import resolve as resolve_module
 from scripts.weights import turns
 from scripts.weights.resolve import Hub, Wanted
 from scripts.weights.turns import record, turn
-from tests.weights.conftest import OPEN, Download
 from tests.waiting import wait_for
+from tests.weights.conftest import OPEN, Download
 from tests.weights.hub import HubState
 
 FLOW = "ckpts/flow.safetensors"
