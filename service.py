@@ -13,12 +13,14 @@ import bentoml
 from pydantic import Field
 from starlette.responses import Response
 
+from command_line.names import stem_of
 from configuration import load_configuration
 from configuration.schema import StageName
 from gateway.access_log import AccessLog
 from gateway.connections import install
 from gateway.cors import Cors
 from gateway.desk import Desk
+from gateway.film_times import FilmTimes, frames_of
 from gateway.middleware import ContractMiddleware
 from gateway.parameters import (
     MAX_PROMPT_LENGTH,
@@ -26,6 +28,7 @@ from gateway.parameters import (
     MAX_VIDEO_SIZE,
     MIN_VIDEO_SIZE,
     RANDOM_SEED,
+    deadline_is_short,
     split_formats,
 )
 from gateway.pipeline import Pipeline, Stages
@@ -35,6 +38,7 @@ from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from gateway.workers import all_workers
+from runners.formats import MAX_SIZE, MIN_SIZE, USUAL_SIZE, Frame, SpzVersion, Wanted
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline
@@ -69,6 +73,7 @@ PROBES = create_probes(CONFIGURATION)
 
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
+Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
 # What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
@@ -102,9 +107,11 @@ class Miner:
             self._handover,
             max_retries=CONFIGURATION.validation.max_retries,
             meshes=lack is None,
+            film_times=FilmTimes(
+                num_frames=frames_of(CONFIGURATION.render), deadline_seconds=OPTIONS.video_deadline_seconds
+            ),
         )
-        size = CONFIGURATION.render.resolution
-        self._products = Products(self._pipeline, lack_of_meshes=lack, video_size=size)
+        self._products = Products(self._pipeline, lack_of_meshes=lack, frame=CONFIGURATION.frame)
         services = {name: runner_of(CONFIGURATION, name) for name in stages}
         self._readiness = Readiness(
             self._pipeline,
@@ -153,25 +160,27 @@ class Miner:
 
     @bentoml.api(route="/generate")
     async def generate(
-        self, prompt: Prompt, seed: Seed = RANDOM_SEED, format: str = "ply", exact: bool = False
+        self,
+        prompt: Prompt,
+        seed: Seed = RANDOM_SEED,
+        format: str = "ply",
+        exact: bool = False,
+        frame: Frame = CONFIGURATION.frame,
+        size: Size = USUAL_SIZE,
+        spz_version: SpzVersion = 3,
+        video_res: VideoSize = CONFIGURATION.render.resolution,
     ) -> Ply:
         """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
-        return await self._make(prompt, seed, split_formats(format), exact)  # type: ignore[return-value]
+        wanted = Wanted(frame=frame, size=size, spz_version=spz_version, pixels=video_res)
+        return await self._make(prompt, seed, split_formats(format), wanted, exact)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_mesh")
-    async def generate_mesh(self, prompt: Prompt, seed: Seed = RANDOM_SEED, exact: bool = False) -> Glb:
+    async def generate_mesh(
+        self, prompt: Prompt, seed: Seed = RANDOM_SEED, exact: bool = False, size: Size = USUAL_SIZE
+    ) -> Glb:
         """A textured mesh; 204 if no attempt passed validation."""
-        return await self._make(prompt, seed, ("glb",), exact)  # type: ignore[return-value]
-
-    async def _make(self, prompt: str, seed: int, formats: tuple[str, ...], exact: bool) -> Response:
-        async def product(ply: Path, watch: Stopwatch) -> Response:
-            return await self._products.respond(formats, ply, watch, exact=exact)
-
-        quick = {"ply", "spz"}.issuperset(formats)
-        seconds = OPTIONS.deadline_seconds if quick else OPTIONS.video_deadline_seconds
-        return self._products.refusal(formats) or await self._desk.answer(
-            prompt, seed, product, deadline_seconds=seconds, formats=formats, exact=exact
-        )
+        wanted = Wanted(size=size)
+        return await self._make(prompt, seed, ("glb",), wanted, exact)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_video")
     async def generate_video(
@@ -182,14 +191,19 @@ class Miner:
         exact: bool = False,
     ) -> Mp4:
         """A turntable video; 204 if no attempt passed validation."""
+        wanted = Wanted(pixels=video_res)
+        return await self._make(prompt, seed, ("mp4",), wanted, exact)  # type: ignore[return-value]
 
-        async def video_response(ply: Path, watch: Stopwatch) -> Response:
-            mp4 = await self._pipeline.make_video(ply, video_res, watch, exact=exact)
-            return Response(mp4, media_type="video/mp4")
+    async def _make(
+        self, prompt: str, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
+    ) -> Response:
+        async def product(ply: Path, watch: Stopwatch) -> Response:
+            stem = stem_of(prompt)
+            return await self._products.respond(formats, ply, watch, wanted, stem=stem, exact=exact)
 
-        seconds = OPTIONS.video_deadline_seconds
-        return await self._desk.answer(  # type: ignore[return-value]
-            prompt, seed, video_response, deadline_seconds=seconds, formats=("mp4",), exact=exact
+        seconds = OPTIONS.deadline_seconds if deadline_is_short(formats) else OPTIONS.video_deadline_seconds
+        return self._products.refusal(formats, wanted) or await self._desk.answer(
+            prompt, seed, product, deadline_seconds=seconds, formats=formats, exact=exact
         )
 
 

@@ -60,6 +60,22 @@ at_least_one = whole(1)
 """How many: at least one."""
 
 
+def number(least: float, most: float) -> Callable[[str], float]:
+    """A number within bounds, both included."""
+    bounds = f"a number from {least:g} to {most:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {bounds}") from None
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not {bounds}")
+        return value
+
+    return parse
+
+
 def words(allowed: Collection[str]) -> Callable[[str], list[str]]:
     """Some of the allowed words, between commas."""
 

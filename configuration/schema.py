@@ -204,6 +204,7 @@ class CameraOptions:
     radius: Annotated[Number, Field(gt=0, le=100)]
     fov_y_degrees: Annotated[Number, Field(gt=1, lt=170)]
     elevation_degrees: Annotated[Number, Field(ge=-89, le=89)]
+    azimuth_degrees: Annotated[Number, Field(ge=-360, le=360)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

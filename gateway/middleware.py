@@ -18,7 +18,7 @@ from gateway.bodies import CLOSING, BodyReader
 from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
 from gateway.forms import JSON, accepts, check_encoding, parse_fields
-from gateway.parameters import INTEGERS_OF_PATH, check_parameters, with_query
+from gateway.parameters import FIELDS_OF_PATH, check_parameters, with_query
 from gateway.progress import HEADER as PROGRESS_HEADER
 from gateway.progress import followed
 
@@ -84,7 +84,7 @@ class ContractMiddleware:
             raise HttpError(505, f"speak HTTP/1.1, not HTTP/{scope['http_version']}", headers=CLOSING)
         path = scope["path"].rstrip("/") or "/"
         scope = {**scope, "path": path, "raw_path": path.encode()}
-        if scope["method"] == "POST" and path in INTEGERS_OF_PATH:
+        if scope["method"] == "POST" and path in FIELDS_OF_PATH:
             headers = Headers(scope=scope)
             check_encoding(headers)
             body = await self.bodies.read(headers, receive)
@@ -149,7 +149,7 @@ def is_our_shape(body: bytes) -> bool:
     )
 
 
-def with_json_body(scope: Scope, parameters: dict[str, str | int]) -> tuple[Scope, Receive]:
+def with_json_body(scope: Scope, parameters: dict[str, str | int | float]) -> tuple[Scope, Receive]:
     """The request with a JSON body in place of what was read; its `receive` then stays silent."""
     body = json.dumps(parameters).encode()
     headers = [

@@ -1,17 +1,20 @@
 """From fields to checked parameters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 from urllib.parse import parse_qsl
 
 from gateway.errors import HttpError
+from runners.formats import FORMATS, MAX_SIZE, MIN_SIZE, Frame, SpzVersion
 from runners.logs import escaped
 
 MAX_PROMPT_LENGTH = 1024
 RANDOM_SEED = -1
 MAX_SEED = 2**32 - 1
 MIN_VIDEO_SIZE, MAX_VIDEO_SIZE = 64, 2160
+_NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -30,13 +33,43 @@ class IntegerField:
     high: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberField:
+    """An optional parameter that need not be whole; attributes as those of `IntegerField`."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceField:
+    """An optional parameter of a few values.
+
+    Attributes:
+        name: Of the field.
+        values: What it may be, as a request writes them.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+
+Field = IntegerField | NumberField | ChoiceField
+
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
 VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
 EXACT = "exact"
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
-FORMATS = ("ply", "glb", "spz", "mp4")
-NAMES = ("prompt", "format", EXACT, SEED.name, VIDEO_RES.name)
-INTEGERS_OF_PATH = {"/generate": (SEED,), "/generate_video": (SEED, VIDEO_RES), "/generate_mesh": (SEED,)}
+FRAME = ChoiceField(name="frame", values=get_args(Frame))
+SIZE = NumberField(name="size", low=MIN_SIZE, high=MAX_SIZE)
+SPZ_VERSION = ChoiceField(name="spz_version", values=tuple(str(number) for number in get_args(SpzVersion)))
+FIELDS_OF_PATH: Mapping[str, tuple[Field, ...]] = {
+    "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES),
+    "/generate_video": (SEED, VIDEO_RES),
+    "/generate_mesh": (SEED, SIZE),
+}
+NAMES = ("prompt", "format", EXACT, *(field.name for field in FIELDS_OF_PATH["/generate"]))
 
 
 def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[str, object]:
@@ -45,7 +78,7 @@ def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[st
     Raises:
         HttpError: 422 for a name that the path does not take, or one that also has another value.
     """
-    known = ["prompt", EXACT, *(field.name for field in INTEGERS_OF_PATH[path])]
+    known = ["prompt", EXACT, *(field.name for field in FIELDS_OF_PATH[path])]
     known += ["format"] if path == "/generate" else []
     both = dict(fields)
     for name, value in _query_pairs(query):
@@ -64,17 +97,17 @@ def _query_pairs(query: bytes) -> list[tuple[str, str]]:
         raise HttpError(422, "the query is not UTF-8, or has too many fields") from error
 
 
-def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int]:
-    """The parameters that a path takes; other fields are ignored, numbers left empty count as not given.
+def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int | float]:
+    """The parameters that a path takes; other fields are ignored, those left empty count as not given.
 
     Raises:
         HttpError: 422 for a missing or bad value.
     """
-    parameters: dict[str, str | int] = {"prompt": _prompt(fields.get("prompt"))}
-    for field in INTEGERS_OF_PATH[path]:
+    parameters: dict[str, str | int | float] = {"prompt": _prompt(fields.get("prompt"))}
+    for field in FIELDS_OF_PATH[path]:
         value = fields.get(field.name)
         if value is not None and value != "":
-            parameters[field.name] = _integer(field, value)
+            parameters[field.name] = _value(field, value)
     if fields.get(EXACT) not in (None, ""):
         parameters[EXACT] = _boolean(EXACT, fields[EXACT])
     if path == "/generate" and fields.get("format") not in (None, ""):
@@ -94,6 +127,16 @@ def split_formats(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def show_pictures(formats: Sequence[str]) -> bool:
+    """Whether any of them has a size in pixels (`video_res`)."""
+    return any(FORMATS[name].source in ("film", "view") for name in formats)
+
+
+def deadline_is_short(formats: Sequence[str]) -> bool:
+    """Whether the deadline of a PLY holds for all of them."""
+    return all(FORMATS[name].is_quick for name in formats)
+
+
 def _prompt(value: object) -> str:
     if value is None:
         raise HttpError(422, "prompt is missing")
@@ -106,6 +149,31 @@ def _prompt(value: object) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise HttpError(422, "prompt holds half of a surrogate pair")
     return value
+
+
+def _value(field: Field, value: object) -> str | int | float:
+    if isinstance(field, IntegerField):
+        return _integer(field, value)
+    return _number(field, value) if isinstance(field, NumberField) else _choice(field, value)
+
+
+def _number(field: NumberField, value: object) -> float:
+    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not _NUMBER.fullmatch(text):
+        raise HttpError(422, f"{field.name} must be a number, {field.low:g} to {field.high:g}")
+    number = float(text)
+    if not field.low <= number <= field.high:
+        raise HttpError(
+            422, f"{field.name} must lie between {field.low:g} and {field.high:g}, not {number:g}"
+        )
+    return number
+
+
+def _choice(field: ChoiceField, value: object) -> str | int:
+    text = str(value).strip().lower() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if text not in field.values:
+        raise HttpError(422, f"{field.name} must be one of {', '.join(field.values)}, not {text[:40]!r}")
+    return int(text) if text.isdecimal() else text
 
 
 def _integer(field: IntegerField, value: object) -> int:

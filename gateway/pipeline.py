@@ -12,6 +12,7 @@ time.
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +21,10 @@ from pathlib import Path
 
 from bentoml.exceptions import BentoMLException
 
+from gateway.film_times import FilmTimes
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.stages import Stage, StageFailedError, Stopwatch
+from runners.formats import FORMATS, Wanted
 from runners.handover import Handover
 from runners.messages import (
     ImageJob,
@@ -36,6 +39,8 @@ from runners.messages import (
     VideoResult,
 )
 
+TELLING, TELLING_FRAMES = 512, 6  # pixels and frames of a film whose time tells of others
+LABELS = {"film": "video", "mesh": "mesh"}  # of the stage that makes files, by what they are made of
 SPARE_FACTOR = 1.5  # a second attempt starts if this many times the first one's time can be spared
 
 logger = logging.getLogger(__name__)
@@ -88,6 +93,7 @@ class Pipeline:
         *,
         max_retries: int,
         meshes: bool = False,
+        film_times: FilmTimes | None = None,
     ) -> None:
         """Takes the runners and their files, and what is made of them.
 
@@ -96,12 +102,12 @@ class Pipeline:
             handover: Where a second attempt's files are.
             max_retries: How often an attempt is repeated.
             meshes: Whether meshes can be made.
+            film_times: Learns how long films take; None bounds no size.
         """
         self.stages = stages
         self._handover = handover
         self._mesh_decoder = stages.image_to_3d.called("mesh_decoder")
-        self._mesh = stages.video.called("mesh")
-        self._spz = stages.video.called("spz")
+        self.film_times = film_times or FilmTimes(num_frames=1, deadline_seconds=math.inf)
         self._meshes = meshes
         self._max_retries = max_retries
 
@@ -123,7 +129,7 @@ class Pipeline:
             seed: -1 picks one.
             ply: A reservation.
             watch: Collects the stages' times.
-            keep_latents: Keep the latents beside the PLY; `make_glb` needs them.
+            keep_latents: Keep the latents beside the PLY; a mesh is made of them.
             exact: Share no batch with other requests, so that the bytes are those of any exact request.
             spare_seconds: What a second attempt at an object that passed may take, from now.
 
@@ -164,18 +170,19 @@ class Pipeline:
         logger.info("alignment %.3f, once more %.3f", *(made.alignment for made in ranks))
         return second if better else first
 
-    async def make_video(self, ply: Path, size: int, watch: Stopwatch, *, exact: bool = False) -> bytes:
-        """Films the object in `ply`."""
-        video = await self.stages.video.run(
-            VideoJob(exact=exact, reservation=str(ply), ply=str(ply), size=size), watch
+    async def make_file(
+        self, name: str, ply: Path, wanted: Wanted, watch: Stopwatch, *, exact: bool = False
+    ) -> VideoResult:
+        """A file of the object in `ply`, whose latents were kept if it is a mesh."""
+        source = FORMATS[name].source
+        mesh = await self._decode_mesh(ply, watch, exact=exact) if source == "mesh" else ""
+        job = VideoJob(
+            exact=exact, reservation=str(ply), product=name, ply=str(ply), mesh=mesh, wanted=wanted
         )
-        return video.mp4
-
-    async def make_glb(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> VideoResult:
-        """The mesh of the object in `ply`, whose latents were kept, and what is to be said of its surface."""
-        mesh = await self._decode_mesh(ply, watch, exact=exact)
-        job = VideoJob(exact=exact, reservation=str(ply), product="glb", ply=str(ply), mesh=mesh)
-        return await self._mesh.run(job, watch)
+        made = await self.stages.video.called(LABELS.get(source, name)).run(job, watch)
+        if source == "film":
+            self.film_times.note(wanted.pixels, made.timings.get("film", 0.0))
+        return made
 
     async def _decode_mesh(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> str:
         latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
@@ -184,14 +191,15 @@ class Pipeline:
         )
         return mesh
 
-    async def make_spz(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> bytes:
-        """Compresses the object in `ply`."""
-        job = VideoJob(exact=exact, reservation=str(ply), product="spz", ply=str(ply))
-        return (await self._spz.run(job, watch)).file
-
     def along(self, stages: Stages) -> "Pipeline":
         """The same way through other clients of the runners."""
-        return Pipeline(stages, self._handover, max_retries=self._max_retries, meshes=self._meshes)
+        return Pipeline(
+            stages,
+            self._handover,
+            max_retries=self._max_retries,
+            meshes=self._meshes,
+            film_times=self.film_times,
+        )
 
     async def rehearse(self, prompt: str, ply: Path) -> bool:
         """One run to a PLY, so that the first request finds everything warm; whether there is an object.
@@ -212,7 +220,13 @@ class Pipeline:
             StageFailedError: Neither can be made.
         """
         watch = Stopwatch(0.0)
-        await self.stages.video.run(VideoJob(reservation=str(ply), ply=str(ply), max_frames=2), watch)
+        short = VideoJob(reservation=str(ply), ply=str(ply), max_frames=2)
+        await self.stages.video.run(short, watch)
+        telling = VideoJob(
+            reservation=str(ply), ply=str(ply), wanted=Wanted(pixels=TELLING), max_frames=TELLING_FRAMES
+        )
+        made = await self.stages.video.run(telling, watch)
+        self.film_times.note(TELLING, made.timings.get("film", 0.0), TELLING_FRAMES)
         if self._meshes:
             await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())

@@ -1,79 +1,127 @@
 """From a validated object to the files a client asked for, all from one generation."""
 
 import asyncio
+import hashlib
 import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from gateway.errors import HttpError
 from gateway.pipeline import Pipeline
 from gateway.stages import Stopwatch
-from gateway.streaming import OpenFileResponse
+from gateway.streaming import OpenFileResponse, PiecesResponse
+from runners.formats import FORMATS, Frame, Wanted
 
-MEDIA_TYPES = {
-    "ply": "application/octet-stream",
-    "glb": "model/gltf-binary",
-    "spz": "application/octet-stream",
-    "mp4": "video/mp4",
-}
 WATERTIGHT = "X-Mesh-Watertight"
 MESH_REPORT = "X-Mesh-Report"  # what keeps a mesh from being watertight; sent with one that is not
 BUNDLE_TYPE = "application/zip"
+TAG_DIGITS = 32  # of a SHA-256
 
 
 class Products:
     """Makes responses of finished objects."""
 
-    def __init__(self, pipeline: Pipeline, *, lack_of_meshes: str | None, video_size: int) -> None:
-        """Takes the way to each file, why there are no meshes if so, and the side of a video's frame."""
+    def __init__(self, pipeline: Pipeline, *, lack_of_meshes: str | None, frame: Frame) -> None:
+        """Takes the way to each file, why there are no meshes if so, and the axes that PLYs are made in."""
         self._pipeline = pipeline
         self._lack_of_meshes = lack_of_meshes
-        self._video_size = video_size
+        self._frame = frame
 
-    def refusal(self, formats: Sequence[str]) -> Response | None:
-        """501 for a file that these weights cannot make, before anything is computed."""
+    def refusal(self, formats: Sequence[str], wanted: Wanted | None = None) -> Response | None:
+        """501 for a file that these weights cannot make, 422 for a film that cannot be ready in time.
+
+        Both before anything is computed.
+        """
         if "glb" in formats and self._lack_of_meshes is not None:
             detail = f"no meshes: {self._lack_of_meshes}"
             return HttpError(501, detail, code="meshes_unavailable").response()
+        try:
+            if wanted is not None and any(FORMATS[name].source == "film" for name in formats):
+                self._pipeline.film_times.check(wanted.pixels)
+        except HttpError as error:
+            return error.response()
         return None
 
-    async def respond(self, formats: Sequence[str], ply: Path, watch: Stopwatch, *, exact: bool) -> Response:
-        """One file as it is; several in a ZIP as object.FORMAT; `exact` ones depend on no other request."""
-        if list(formats) == ["ply"]:
-            return OpenFileResponse(ply, media_type=MEDIA_TYPES["ply"])
+    async def respond(
+        self,
+        formats: Sequence[str],
+        ply: Path,
+        watch: Stopwatch,
+        wanted: Wanted,
+        *,
+        stem: str = "object",
+        exact: bool = False,
+    ) -> Response:
+        """One file as it is; several in a ZIP as object.SUFFIX.
+
+        Args:
+            formats: By their names in `runners.formats`.
+            ply: The object.
+            watch: Collects the stages' times.
+            wanted: Axes, size and so on.
+            stem: Of the answer's file name.
+            exact: Whether nothing may depend on other requests.
+        """
+        if list(formats) == ["ply"] and self._is_as_made(wanted):
+            response = OpenFileResponse(ply, media_type=FORMATS["ply"].media_type)
+            return named(response, f"{stem}.ply", await asyncio.to_thread(response.digest))
         headers: dict[str, str] = {}
-        files = [await self._file(name, ply, watch, headers, exact) for name in formats]
+        files = {
+            FORMATS[name].suffix: await self._file(name, ply, wanted, watch, headers, exact)
+            for name in formats
+        }
         if len(files) == 1:
-            return Response(files[0], media_type=MEDIA_TYPES[formats[0]], headers=headers)
-        with watch.measure("bundle"):
-            bundle = await asyncio.to_thread(zipped, dict(zip(formats, files, strict=True)))
-        return Response(bundle, media_type=BUNDLE_TYPE, headers=headers)
+            suffix, data, kind = *next(iter(files.items())), FORMATS[formats[0]].media_type
+        else:
+            with watch.measure("bundle"):
+                data = await asyncio.to_thread(zipped, files)
+            suffix, kind = "zip", BUNDLE_TYPE
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        return named(PiecesResponse(data, media_type=kind, headers=headers), f"{stem}.{suffix}", digest)
+
+    def _is_as_made(self, wanted: Wanted) -> bool:
+        return wanted.frame == self._frame and wanted.factor == 1.0
 
     async def _file(
-        self, name: str, ply: Path, watch: Stopwatch, headers: dict[str, str], exact: bool
+        self,
+        name: str,
+        ply: Path,
+        wanted: Wanted,
+        watch: Stopwatch,
+        headers: dict[str, str],
+        exact: bool,
     ) -> bytes:
         """A file; puts what is to be said of it into `headers`."""
-        if name == "glb":
-            mesh = await self._pipeline.make_glb(ply, watch, exact=exact)
-            headers[WATERTIGHT] = str(mesh.watertight is True).lower()
-            if not mesh.watertight:
-                headers[MESH_REPORT] = mesh.report
-            return mesh.file
-        if name == "spz":
-            return await self._pipeline.make_spz(ply, watch, exact=exact)
-        if name == "mp4":
-            return await self._pipeline.make_video(ply, self._video_size, watch, exact=exact)
-        with watch.measure("read"):
-            return await asyncio.to_thread(ply.read_bytes)
+        if name == "ply" and self._is_as_made(wanted):
+            with watch.measure("read"):
+                return await asyncio.to_thread(ply.read_bytes)
+        made = await self._pipeline.make_file(name, ply, wanted, watch, exact=exact)
+        if made.watertight is not None:
+            headers[WATERTIGHT] = str(made.watertight).lower()
+            if not made.watertight:
+                headers[MESH_REPORT] = made.report
+        return made.file
+
+
+def named(response: Response, name: str, digest: str) -> Response:
+    """With the name that a browser or `curl -OJ` saves it under, and a tag that follows from its bytes."""
+    plain = name if name.isascii() else f"object{name[name.index('.') :]}"
+    disposition = f'attachment; filename="{plain}"'
+    if plain != name:
+        disposition += f"; filename*=UTF-8''{quote(name, safe='')}"
+    response.headers["Content-Disposition"] = disposition
+    response.headers["ETag"] = f'"{digest[:TAG_DIGITS]}"'
+    return response
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """Files as a ZIP, not compressed again."""
+    """Files by their suffix as a ZIP, not compressed again."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as bundle:
-        for name, content in files.items():
-            bundle.writestr(zipfile.ZipInfo(f"object.{name}"), content)
+        for suffix, content in files.items():
+            bundle.writestr(zipfile.ZipInfo(f"object.{suffix}"), content)
     return data.getvalue()

@@ -20,6 +20,7 @@ from gateway.pipeline import Pipeline, Stages
 from gateway.stages import Stage, StageFailedError
 from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
+from runners.formats import FORMATS
 from runners.handover import Handover
 from runners.messages import Status
 from runners.roll import Roll, Team, one_line
@@ -30,13 +31,6 @@ PERIOD_AFTER_FAILURE_SECONDS = 5.0
 REHEARSAL_PROMPT = "pink bicycle"
 
 MINING: tuple[StageName, ...] = ("text_to_image", "matting", "image_to_3d", "validation")
-STAGES_OF: Mapping[str, tuple[StageName, ...]] = {
-    "ply": MINING,
-    "spz": (*MINING, "video"),
-    "glb": (*MINING, "video"),
-    "mp4": (*MINING, "video"),
-}
-
 logger = logging.getLogger(__name__)
 
 Worker = tuple[str, int]  # the name of its service, and its process
@@ -67,8 +61,8 @@ class Readiness:
         return self.lack(("ply",)) is None
 
     def lack(self, products: Sequence[str]) -> str | None:
-        """What is missing to make all of these formats (ply, spz, glb, mp4), and why; None if nothing is."""
-        needed = dict.fromkeys(stage for product in products for stage in STAGES_OF[product])
+        """What is missing to make all of these formats, and why; None if nothing is."""
+        needed = dict.fromkeys(stage for product in products for stage in stages_of(product))
         missing = [self._lack_of_room] if self._lack_of_room else []
         missing += [self._reason(stage) for stage in needed if not self._has_warm(stage)]
         return "; ".join(dict.fromkeys(missing)) or None
@@ -86,7 +80,7 @@ class Readiness:
 
     def products(self) -> dict[str, str]:
         """For each format "ready", or what is missing."""
-        return {product: self.lack((product,)) or "ready" for product in STAGES_OF}
+        return {product: self.lack((product,)) or "ready" for product in FORMATS}
 
     async def watch(self) -> None:
         """Runs until cancelled."""
@@ -252,3 +246,8 @@ def describe_restarts(team: Team) -> str:
     if not count:
         count, since = team.restarts, "since the start"
     return f"{team.deaths[-1].reason}, {count} restart{'s' * (count > 1)} {since}"
+
+
+def stages_of(product: str) -> tuple[StageName, ...]:
+    """What a format needs; only the PLY is made without the process that makes files."""
+    return MINING if product == "ply" else (*MINING, "video")

@@ -1,6 +1,8 @@
 """A response that streams a file which may be gone by then: what is open can be read to its end."""
 
+import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.responses import Response
@@ -35,6 +37,13 @@ class OpenFileResponse(Response):
         finally:
             self.close()
 
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal digits."""
+        found = hashlib.sha256()
+        for offset in range(0, self._size, PIECE_BYTES):
+            found.update(os.pread(self._descriptor, PIECE_BYTES, offset))
+        return found.hexdigest()
+
     @property
     def is_closed(self) -> bool:
         return self._descriptor < 0
@@ -47,3 +56,23 @@ class OpenFileResponse(Response):
 
     def __del__(self) -> None:
         self.close()
+
+
+class PiecesResponse(Response):
+    """Bytes in memory, sent piece by piece, so that no second copy waits for a slow client."""
+
+    def __init__(self, data: bytes, *, media_type: str, headers: Mapping[str, str] | None = None) -> None:
+        """Takes the body."""
+        super().__init__(media_type=media_type, headers=headers)
+        self.body = data
+        self.headers["Content-Length"] = str(len(data))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends head and body."""
+        head = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await send(head)
+        whole = memoryview(self.body)
+        for offset in range(0, max(len(whole), 1), PIECE_BYTES):
+            more = offset + PIECE_BYTES < len(whole)
+            piece = bytes(whole[offset : offset + PIECE_BYTES])
+            await send({"type": "http.response.body", "body": piece, "more_body": more})

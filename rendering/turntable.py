@@ -35,6 +35,7 @@ class TurntableSettings:
         radius: Distance of the camera from the origin, world units.
         elevation_degrees: Height of the camera above the horizon.
         fov_y_degrees: Vertical field of view.
+        start_degrees: Azimuth of the first frame; 0 sees the object's front.
         turns: Full turns in the whole video.
     """
 
@@ -44,6 +45,7 @@ class TurntableSettings:
     radius: float = 2.5
     elevation_degrees: float = 15.0
     fov_y_degrees: float = FOV_Y_DEGREES
+    start_degrees: float = 0.0
     turns: float = 1.0
 
 
@@ -54,8 +56,9 @@ def turntable(settings: TurntableSettings) -> Cameras:
         ValueError: For less than one frame, or a camera out of range.
     """
     num_frames = round(settings.seconds * settings.fps)
+    step = 360.0 * settings.turns / max(num_frames, 1)
     return orbit(
-        azimuths_degrees=[360.0 * settings.turns * frame / max(num_frames, 1) for frame in range(num_frames)],
+        azimuths_degrees=[settings.start_degrees + step * frame for frame in range(num_frames)],
         elevation_degrees=settings.elevation_degrees,
         radius=settings.radius,
         fov_y_degrees=settings.fov_y_degrees,

@@ -88,6 +88,8 @@ def finish_mesh(
     read_splats: Callable[[], "Gaussians"],
     renderer: "SplatRenderer",
     num_threads: int,
+    *,
+    factor: float = 1.0,
 ) -> "tuple[bytes, MeshReport]":
     """The GLB of a decoded surface, and what is to be said of it.
 
@@ -97,6 +99,7 @@ def finish_mesh(
         read_splats: Gives the object's splats in "validator" space, if their colours are wanted.
         renderer: Draws them.
         num_threads: Of the work on the CPU.
+        factor: How many times as large as usual the mesh shall be.
 
     Raises:
         AbandonedError: The reservation is gone.
@@ -126,7 +129,7 @@ def finish_mesh(
             num_threads=num_threads,
             size=picture_size(settings.texture),
         )
-    finished, report = finish(surface, settings, pictures, placement=placement)
+    finished, report = finish(surface, settings, pictures, placement=placement.scaled(factor))
     return write_glb(finished, watertight=report.watertight), report
 
 

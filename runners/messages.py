@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
 
+from runners.formats import Wanted
 from validation.ranking import Rank, rank
 
 Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
@@ -188,18 +189,18 @@ class JudgeResult(Result):
 
 
 class VideoJob(Job):
-    """Film the splats in the file `ply`.
+    """Make a file of the splats in the file `ply`.
 
     Attributes:
-        size: Side of the frame in pixels.
-        max_frames: Stop early; None films the whole path.
-        product: What to make of it; a GLB takes its surface from the file `mesh`.
+        product: Which, by its name in `runners.formats`; a GLB takes its surface from the file `mesh`.
+        wanted: Its frame, size and so on.
+        max_frames: Of a film, stop early; None films the whole path.
     """
 
     ply: str = ""
-    size: int = 64
+    product: str = "mp4"
+    wanted: Wanted = Wanted(pixels=64)
     max_frames: int | None = None
-    product: Literal["mp4", "glb", "spz"] = "mp4"
     mesh: str = ""
 
     @property
@@ -208,14 +209,13 @@ class VideoJob(Job):
 
 
 class VideoResult(Result):
-    """`mp4`, or for another product `file`, is the whole file.
+    """`file` is the whole file.
 
     Attributes:
         watertight: Of a mesh, whether its surface is closed.
         report: What keeps it from being that, in words.
     """
 
-    mp4: bytes = b""
     file: bytes = b""
     watertight: bool | None = None
     report: str = ""

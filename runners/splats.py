@@ -5,10 +5,33 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runners.formats import Wanted
 from runners.handover import AbandonedError
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
+
+
+def read_bytes(ply: str) -> bytes:
+    """A reserved file's bytes.
+
+    Raises:
+        AbandonedError: The reservation is gone.
+    """
+    try:
+        data = Path(ply).read_bytes()
+    except FileNotFoundError as error:
+        raise AbandonedError("the request was given up") from error
+    if not data:
+        raise AbandonedError("the reserved file is empty")
+    return data
+
+
+def rewritten_ply(data: bytes, frame: Literal["validator", "standard"], wanted: Wanted) -> bytes:
+    """A PLY in the frame and size that are wanted, with all other values to the last bit."""
+    from export.ply import turned_ply
+
+    return turned_ply(data, source=frame, target=wanted.frame, factor=wanted.factor)
 
 
 def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: str) -> "Gaussians":

@@ -1,5 +1,6 @@
-"""Splats to a turntable video, decoded surfaces to GLB, splats to SPZ: what follows a generation."""
+"""Splats to every kind of file (`runners.formats`) but the PLY that clean-up wrote: what follows it."""
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
@@ -10,12 +11,13 @@ import bentoml
 from configuration import load_configuration
 from configuration.schema import RenderOptions
 from runners.batching import answer_batch
+from runners.formats import FORMATS, write_splats, writer_of
 from runners.memory import trim_heaps
 from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
-from runners.splats import read_splats
+from runners.splats import read_bytes, read_splats, rewritten_ply
 from runners.wanted import each_alone
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ class VideoRunner(ModelProcess):
     def __init__(self) -> None:
         """Chooses the renderer and the camera's path."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
-        from export.mp4 import Mp4Settings, encode_mp4
         from rendering.renderer import create_renderer
         from rendering.turntable import turntable_frames
         from rendering.yuv import yuv420p
@@ -43,11 +44,10 @@ class VideoRunner(ModelProcess):
             self._renderer = create_renderer(self.device, num_threads=threads)
         on_card = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
         self._frames = partial(turntable_frames, pixels=yuv420p if on_card else None)
-        self._encode = encode_mp4
-        self._encoding = Mp4Settings(
-            num_threads=num_threads(OPTIONS, "cpu"),  # where ffmpeg works whatever draws the frames
-            pixels="yuv420p" if on_card else "rgb24",
-        )
+        self._encode = {
+            "num_threads": num_threads(OPTIONS, "cpu"),  # where ffmpeg works whatever draws the frames
+            "pixels": "yuv420p" if on_card else "rgb24",
+        }
         if lack_of_mesh_decoder(CONFIGURATION) is None:
             from export.meshes.rehearsal import rehearse_finishing
 
@@ -55,16 +55,28 @@ class VideoRunner(ModelProcess):
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[VideoJob]) -> list[VideoResult]:
-        """One video per job."""
+        """One file per job."""
         return answer_batch(jobs, VideoResult, self._generate)
 
     def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult | Exception]:
-        makers = {"mp4": self._film, "glb": self._finish_mesh, "spz": self._compress}
-        return each_alone(jobs, lambda job: makers[job.product](job))
+        makers = {
+            "film": self._film,
+            "mesh": self._finish_mesh,
+            "splats": self._write_splats,
+            "view": self._picture,
+        }
+        return each_alone(jobs, lambda job: makers[FORMATS[job.product].source](job))
 
     def _finish_mesh(self, job: VideoJob) -> VideoResult:
         options = exact_meshes(CONFIGURATION.mesh) if job.exact else CONFIGURATION.mesh
-        glb, report = finish_mesh(job.mesh, options, lambda: self._splats(job), self._renderer, self._threads)
+        glb, report = finish_mesh(
+            job.mesh,
+            options,
+            lambda: self._splats(job),
+            self._renderer,
+            self._threads,
+            factor=job.wanted.factor,
+        )
         trim_heaps()
         return VideoResult(
             file=glb,
@@ -76,20 +88,28 @@ class VideoRunner(ModelProcess):
     def _splats(self, job: VideoJob) -> "Gaussians":
         return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
 
-    def _compress(self, job: VideoJob) -> VideoResult:
-        from export.spz import write_spz
-
+    def _write_splats(self, job: VideoJob) -> VideoResult:
+        if job.product == "ply":
+            data = read_bytes(job.ply)
+            return VideoResult(file=rewritten_ply(data, CONFIGURATION.frame, job.wanted))
         splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
-        from models.gaussians.frames import rotate_frame
-
-        own = rotate_frame(splats, source="validator", target=CONFIGURATION.frame)
-        return VideoResult(file=write_spz(own))
+        return VideoResult(file=write_splats(job.product, splats, job.wanted))
 
     def _film(self, job: VideoJob) -> VideoResult:
+        started = time.perf_counter()
         splats = self._splats(job)
-        path, fps = camera_path(CONFIGURATION.render, job.size + job.size % 2)  # yuv420p wants even sides
+        side = job.wanted.pixels
+        path, fps = camera_path(CONFIGURATION.render, side + side % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
-        return VideoResult(mp4=self._encode(frames, fps=fps, settings=self._encoding))
+        file = writer_of(job.product)(frames, fps, **self._encode)
+        return VideoResult(file=file, timings={"film": time.perf_counter() - started})
+
+    def _picture(self, job: VideoJob) -> VideoResult:
+        """A film's first frame, so that a page can show it until the film plays."""
+        path, _ = camera_path(CONFIGURATION.render, job.wanted.pixels)
+        first = next(path.batches(1))
+        picture = self._renderer.render(self._splats(job), first)[0].cpu().numpy()
+        return VideoResult(file=writer_of(job.product)(picture))
 
 
 def camera_path(options: RenderOptions, size: int) -> "tuple[Cameras, int]":
@@ -104,6 +124,7 @@ def camera_path(options: RenderOptions, size: int) -> "tuple[Cameras, int]":
         size=size,
         radius=options.camera.radius,
         elevation_degrees=options.camera.elevation_degrees,
+        start_degrees=options.camera.azimuth_degrees,
         fov_y_degrees=options.camera.fov_y_degrees,
     )
     return turntable(settings), options.fps

@@ -1,10 +1,12 @@
-"""Asks the service for a prompt and writes one object as NAME.ply, .glb, .spz and .mp4, as far as asked for.
+"""Asks the service for a prompt and writes one object as NAME.ply, .glb, .mp4 and so on, as far as asked for.
 
-fast3d-generate "pink bicycle" [--formats ply,mp4] [--serve] [--port 8093] [--out out] [--seed -1]
-    [--attempts 1] [--replace]        (in a checkout: python -m scripts.generate)
+fast3d-generate "pink bicycle" [--formats ply,mp4] [--frame standard] [--size 1.5] [--video-res 512]
+    [--spz-version 3] [--serve] [--port 8093] [--out out] [--seed -1] [--attempts 1] [--replace]
+    (in a checkout: python -m scripts.generate)
 
-Beside a PLY it writes NAME.png, a contact sheet of 8 views. All files come from one generation. NAME follows
-from the prompt (`command_line.names`): other prompts get other names, another object of a prompt is
+Beside a PLY it writes a contact sheet of 8 views as NAME.png, or NAME.views.png where NAME.png is the
+thumbnail that was asked for. All files come from one generation. NAME follows from the prompt
+(`command_line.names`): other prompts get other names, another object of a prompt is
 NAME-seed-N. No file that is there is written over, unless --replace says so.
 """
 
@@ -19,11 +21,12 @@ from pathlib import Path
 
 import httpx
 
-from command_line.arguments import at_least_one, out_folder, port_number, whole
+from command_line.arguments import at_least_one, number, out_folder, port_number, whole
 from command_line.names import stem_of, write_new
 from command_line.places import command
 from command_line.running import run_program
-from gateway.parameters import FORMATS, SEED
+from gateway.parameters import FRAME, SEED, SIZE, SPZ_VERSION, VIDEO_RES
+from runners.formats import FORMATS
 from scripts.local_service import local_service
 
 TIMEOUT_SECONDS = 300.0
@@ -43,6 +46,10 @@ class Arguments:
     serve: bool
     formats: tuple[str, ...]
     replace: bool
+    frame: str | None
+    size: float | None
+    spz_version: int | None
+    video_res: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +84,7 @@ def make(url: str, arguments: Arguments) -> None:
     files = unpack(answer.body, arguments.formats)
     try:
         if "ply" in files:
-            files["png"] = contact_sheet(files["ply"])
+            files["views.png" if "png" in files else "png"] = contact_sheet(files["ply"])
     finally:  # what took so long to make is kept, whatever becomes of its picture
         write(files, arguments, answer.seed)
 
@@ -97,12 +104,13 @@ def write(files: dict[str, bytes], arguments: Arguments, seed: str) -> None:
 
 
 def unpack(body: bytes, formats: tuple[str, ...]) -> dict[str, bytes]:
-    """The files of an answer: one as it is, several in a ZIP."""
-    if len(formats) == 1:
-        return {formats[0]: body}
+    """The files of an answer by their suffix: one as it is, several in a ZIP."""
+    suffixes = [FORMATS[name].suffix for name in formats]
+    if len(suffixes) == 1:
+        return {suffixes[0]: body}
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as bundle:
-            return {name: bundle.read(f"object.{name}") for name in formats}
+            return {suffix: bundle.read(f"object.{suffix}") for suffix in suffixes}
     except (zipfile.BadZipFile, KeyError) as error:
         sys.exit(f"the answer is not a ZIP of {', '.join(formats)}: {error}")
 
@@ -118,6 +126,9 @@ def ask_often(client: httpx.Client, arguments: Arguments) -> Answer:
         "seed": str(arguments.seed),
         "format": ",".join(arguments.formats),
     }
+    for name in (FRAME.name, SIZE.name, SPZ_VERSION.name, VIDEO_RES.name):
+        if (value := getattr(arguments, name)) is not None:
+            fields[name] = str(value)
     for _ in range(arguments.attempts):
         answer = ask(client, "/generate/", fields)
         if answer is not None:
@@ -193,7 +204,17 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--out", type=out_folder, default="out", help="folder for the files")
     parser.add_argument("--seed", type=whole(SEED.low, SEED.high), default=-1, help="-1 picks one")
     parser.add_argument("--attempts", type=at_least_one, default=1, help="requests until one is not rejected")
-    parser.add_argument("--formats", type=parse_formats, default="ply,mp4", help="some of ply, glb, spz, mp4")
+    parser.add_argument(
+        "--formats", type=parse_formats, default="ply,mp4", help=f"some of {', '.join(FORMATS)}"
+    )
+    parser.add_argument(
+        "--frame", choices=FRAME.values, help="axes of splat files; the service's own otherwise"
+    )
+    parser.add_argument("--size", type=number(SIZE.low, SIZE.high), help="largest side; 1.5 otherwise")
+    parser.add_argument("--spz-version", type=whole(3, 4), help="3 otherwise")
+    parser.add_argument(
+        "--video-res", type=whole(VIDEO_RES.low, VIDEO_RES.high), help="side of videos and pictures in pixels"
+    )
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
     parser.add_argument("--replace", action="store_true", help="write over files of the same name")
     parsed = parser.parse_args()

@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "export": RENDERING | {"export"},
     "validation": RENDERING | {"validation"},
     "runners": RENDERING | {"export", "validation", "configuration", "runners"},
-    "gateway": {"gateway", "runners", "configuration"},
-    "service": {"gateway", "runners", "configuration", "service"},
+    "gateway": PROGRAMS | {"gateway", "runners", "configuration"},
+    "service": PROGRAMS | {"gateway", "runners", "configuration", "service"},
     "deploy": PROGRAMS | {"deploy", "gateway"},
     "training": RENDERING | {"export", "validation", "configuration", "training"},
 }

@@ -10,9 +10,10 @@ from typing import Literal
 
 from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
-from gateway.parameters import check_parameters, split_formats
+from gateway.parameters import check_parameters, deadline_is_short, show_pictures, split_formats
 
-FIELDS = ("prompt", "seed", "format", "video_res", "deliver", "upload_url")
+FORM = ("prompt", "seed", "format", "frame", "size", "spz_version", "video_res")
+FIELDS = (*FORM, "deliver", "upload_url")
 VIDEO = ("mp4",)
 
 
@@ -28,14 +29,14 @@ class Order:
     """
 
     path: Literal["/generate/", "/generate_video/"]
-    fields: Mapping[str, str | int]
+    fields: Mapping[str, str | int | float]
     formats: tuple[str, ...]
     upload_url: str | None
 
     @property
     def is_quick(self) -> bool:
         """Whether the shorter of the service's deadlines holds."""
-        return {"ply", "spz"}.issuperset(self.formats)
+        return deadline_is_short(self.formats)
 
 
 def read_order(given: object, rules: UploadRules) -> Order:
@@ -50,13 +51,13 @@ def read_order(given: object, rules: UploadRules) -> Order:
     if unknown := [name for name in given if name not in FIELDS]:
         raise HttpError(422, f"unknown field {str(unknown[0])[:40]!r}; known are {', '.join(FIELDS)}")
     formats = split_formats(given.get("format") or "ply")
-    fields = {name: given[name] for name in ("prompt", "seed", "format", "video_res") if name in given}
+    fields = {name: given[name] for name in FORM if name in given}
     if formats == VIDEO:
         checked = check_parameters("/generate_video", fields)
         path: Literal["/generate/", "/generate_video/"] = "/generate_video/"
     else:
-        if given.get("video_res") not in (None, ""):
-            raise HttpError(422, "video_res goes with format mp4 alone")
+        if given.get("video_res") not in (None, "") and not show_pictures(formats):
+            raise HttpError(422, "video_res goes with formats mp4, webm, png and webp")
         checked, path = check_parameters("/generate", fields), "/generate/"
     return Order(path=path, fields=checked, formats=formats, upload_url=_upload_url(given, rules))
 

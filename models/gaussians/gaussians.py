@@ -4,7 +4,7 @@ Logits and logarithms exist only in the PLY format (see `export.ply`). Colour is
 `color = 0.5 + SH_C0 * f_dc`, kept unclipped so that writing and reading a PLY loses nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -44,6 +44,12 @@ class Gaussians:
             opacities=self.opacities.to(device),
             colors=self.colors.to(device),
         )
+
+    def scaled(self, factor: float) -> "Gaussians":
+        """The same object, so many times as large."""
+        if factor == 1.0:
+            return self
+        return replace(self, means=self.means * factor, scales=self.scales * factor)
 
     def select(self, index: Bool[Tensor, "splats"] | Int[Tensor, "kept"]) -> "Gaussians":
         """The splats that a boolean mask or an index names, in that order."""

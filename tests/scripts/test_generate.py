@@ -121,7 +121,7 @@ def test_a_prompt_that_looks_like_an_option_is_sent(generate: Generate, service:
         (["chair", "--out", "/proc/none"], "cannot write to /proc/none"),
         (["chair", "--out", "~no-such-user/out"], "no home folder of ~no-such-user is known"),
         (["chair", "--out", ""], "a path is missing"),
-        (["chair", "--formats", "ply,obj"], "'obj': not one of ply, glb, spz, mp4"),
+        (["chair", "--formats", "ply,obj"], "'obj': not one of ply, spz, sog, "),
         (["chair", "--formats", ""], "'': not one of"),
         (["chair", "--seed", "-2"], "-2 is not a whole number from -1 to"),
         (["chair", "--attempts", "0"], "0 is not a whole number from 1"),

@@ -17,6 +17,7 @@ from models.sampling.euler import sample
 from models.stopping import between_steps, steps_checked
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
 from runners.batching import answer_batch
+from runners.formats import Wanted
 from runners.handover import Handover
 from runners.messages import ImageJob, Job, JudgeResult, MatteResult, SplatResult, VideoResult
 from runners.wanted import each_alone, is_wanted
@@ -224,12 +225,11 @@ async def test_every_job_of_every_stage_names_a_reservation_that_goes_with_its_r
     pipeline = Pipeline(Stages(**stages), handover, max_retries=0, meshes=True)
     with handover.reserve() as ply:
         await pipeline.make_ply("mug", 1, ply, Stopwatch(), keep_latents=True)
-        await pipeline.make_video(ply, 64, Stopwatch())
-        await pipeline.make_spz(ply, Stopwatch())
-        await pipeline.make_glb(ply, Stopwatch())
+        for name in ("mp4", "spz", "glb"):
+            await pipeline.make_file(name, ply, Wanted(pixels=64), Stopwatch())
         await pipeline.rehearse("mug", ply)
         await pipeline.rehearse_film(ply)
-    assert len(seen) == 4 + 1 + 1 + 2 + 6
+    assert len(seen) == 4 + 1 + 1 + 2 + 7
     assert all(waited for _, waited in seen)
     assert {job.reservation for job, _ in seen} == {str(ply)}
     assert not ply.exists()

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from runners.formats import FORMATS
 from tests.service.conftest import (
     free_port,
     placeholder_weights,
@@ -46,7 +47,7 @@ def service(client: httpx.Client, name: str) -> dict[str, Any]:
 def test_all_processes_are_warm_before_the_service_is_ready(client: httpx.Client) -> None:
     assert client.get("/readyz").json() == {
         "status": "ready",
-        "products": dict.fromkeys(("ply", "spz", "glb", "mp4"), "ready"),
+        "products": dict.fromkeys(FORMATS, "ready"),
     }
     assert service(client, "matting") == {"processes": 2, "ready": 2, "restarts": 0, "last_end": None}
     assert len(set(processes_of(client, "matting"))) == 2

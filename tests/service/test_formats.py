@@ -129,7 +129,7 @@ def test_weights_without_a_mesh_decoder_are_501_and_say_so(tmp_path: Path, pipel
     lack = lack_of_mesh_decoder(configuration)
     assert lack is not None
     assert describe(configuration)["meshes"] == f"unavailable: {lack}"
-    products = Products(object.__new__(Pipeline), lack_of_meshes=lack, video_size=64)
+    products = Products(object.__new__(Pipeline), lack_of_meshes=lack, frame="validator")
     refusal = products.refusal(["ply", "glb"])
     assert refusal is not None
     assert refusal.status_code == 501

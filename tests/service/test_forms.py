@@ -142,7 +142,7 @@ def test_a_query_counts_as_a_body_does() -> None:
         ("/generate", b"seed=4", "seed"),
         ("/generate", b"prompt=a&prompt=b", "prompt"),
         ("/generate", b"sed=3", "'sed'"),
-        ("/generate", b"video_res=64", "'video_res'"),
+        ("/generate_mesh", b"video_res=64", "'video_res'"),
         ("/generate_video", b"format=glb", "'format'"),
         ("/generate", b"prompt=%ff", "UTF-8"),
     ],

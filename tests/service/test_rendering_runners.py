@@ -17,7 +17,7 @@ ORBIT = RenderOptions(
     fps=24,
     seconds=6.0,
     resolution=64,
-    camera=CameraOptions(radius=2.5, fov_y_degrees=49.1, elevation_degrees=15.0),
+    camera=CameraOptions(radius=2.5, fov_y_degrees=49.1, elevation_degrees=15.0, azimuth_degrees=24.0),
 )
 
 
