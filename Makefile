@@ -36,7 +36,7 @@ test: $(VENV)/.installed-dev ## run all tests
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/.installed-dev ## run the tests that start no server: before each commit
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from typing import NoReturn
 from command_line.places import ROOT
 
 INSTALLED = "site-packages"  # a virtual environment may lie inside the project
-OWN_ERRORS = ("models.", "runners.", "scripts.", "export.", "rendering.", "validation.")
+OWN_ERRORS = ("configuration.", "models.", "runners.", "scripts.", "export.", "rendering.", "validation.")
 STOPPED = 130  # what shells call the end by Ctrl-C
 
 

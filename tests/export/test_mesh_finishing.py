@@ -39,6 +39,7 @@ def test_crumbs_go_and_parts_stay(ring: Surface) -> None:
     assert is_closed(cleaned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pinhole", [False, True])
 def test_a_hollow_inside_goes_even_if_a_pinhole_leads_into_it(pinhole: bool) -> None:
     solid, hollow = ball(0.4), torch.maximum(ball(0.4), -ball(0.33))
@@ -63,6 +64,7 @@ def test_a_hollow_behind_a_long_slit_stays_so_that_the_surface_is_closed() -> No
     assert volume(cleaned) == pytest.approx(volume(surface), rel=0.01)
 
 
+@pytest.mark.slow
 def test_an_open_inside_stays() -> None:
     cup = torch.maximum(ball(0.4), -ball(0.33))
     mouth = ball(0.2, (0.0, 0.0, 0.4))
@@ -124,6 +126,7 @@ def test_without_texture_and_limit_every_vertex_keeps_its_colour(ring: Surface) 
     assert np.array_equal(mesh.colors, ring.colors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fast", "xatlas"])
 def test_no_two_faces_share_a_texel_and_charts_are_not_squeezed(ring: Surface, method: str) -> None:
     faces = ring.faces[: ring.num_faces // 6 * 5]  # open, so that borders are met too

@@ -133,6 +133,7 @@ def rough() -> Surface:
     return surface_where(torch.maximum(ball(0.4), 0.03 * (gyroid + 1.2 * noise)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texture", [None, 512])
 def test_the_file_of_a_rough_object_is_closed_for_trimesh(texture: int | None) -> None:
     surface = rough()

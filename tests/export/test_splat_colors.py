@@ -57,6 +57,7 @@ def error_of(found: np.ndarray, points: np.ndarray) -> np.ndarray:
     return error
 
 
+@pytest.mark.slow
 def test_vertices_take_the_colours_of_the_splats_around_them(ring: Surface, pictures: SplatPictures) -> None:
     mesh, _ = finish_in_place(ring, FinishSettings(faces=None, texture=None), pictures)
     assert mesh.colors is not None
@@ -85,6 +86,7 @@ def test_the_mesh_lies_where_its_splats_lie(ring: Surface, pictures: SplatPictur
     assert np.ptp(beside, axis=0).max() == pytest.approx(1.5, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_what_lies_behind_does_not_show_through() -> None:
     """A small ball inside a large one: no picture shows it, so it keeps the decoder's colours."""
     small, large = surface_where(ball(0.1)), surface_where(ball(0.4))

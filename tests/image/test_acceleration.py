@@ -66,6 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schemes", [("none", "none"), ("fp8", "nf4"), ("int8", "int8")])
 def test_all_switches_together_change_rounding_only(folder: Path, schemes: tuple[str, str]) -> None:
     plain, fast = (

@@ -55,6 +55,7 @@ def test_fast_structure_blocks_change_rounding_only(objects: int) -> None:
         assert error(actual, expected) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(90,), (70, 70), (60, 20)])
 @torch.no_grad()
 def test_fast_latent_blocks_change_rounding_only(counts: tuple[int, ...]) -> None:
@@ -71,6 +72,7 @@ def test_fast_latent_blocks_change_rounding_only(counts: tuple[int, ...]) -> Non
         assert error(made(flow), expected) < TOLERANCE
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_padded_latent_steps_serve_object_after_object() -> None:
     flow, plain = small_latent_flow(16), small_latent_flow(16)
@@ -98,6 +100,7 @@ class Rehearsing(GraphRecorder):
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(300,), (100, 260)])
 @torch.no_grad()
 def test_short_latent_steps_leave_out_blocks_of_the_torso_and_nothing_else(counts: tuple[int, ...]) -> None:
@@ -143,6 +146,7 @@ def test_recorded_flows_compute_a_schedules_modulations_once(flow: StructureFlow
     assert not torch.equal(changed[0], first[0])  # what may still learn keeps nothing
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_objects_too_large_for_recorded_steps_take_the_plain_ones() -> None:
     flow, recorder = small_latent_flow(16), GraphRecorder("cpu")

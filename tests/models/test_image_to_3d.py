@@ -90,6 +90,7 @@ def test_another_seed_gives_another_object(pipeline: ImageTo3D) -> None:
     assert first.means.shape != second.means.shape or not torch.equal(first.means, second.means)
 
 
+@pytest.mark.slow
 def test_batch_mates_change_nothing_but_rounding(pipeline: ImageTo3D) -> None:
     images, seeds = [picture(1), picture(2), picture(3)], [5, 6, 7]
     together = generate(pipeline, images, seeds)

@@ -14,6 +14,7 @@ from models.fast.kernels import normed_sum
 from tests.models.kernel_cases import errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="no Triton, which torch brings on Linux"
 )

@@ -62,6 +62,7 @@ def test_the_png_is_the_sheet(rasterizer: TileRasterizer, compass: Gaussians) ->
     assert np.array_equal(picture, contact_sheet(compass, rasterizer, view_size=40).numpy())
 
 
+@pytest.mark.slow
 def test_the_command_line_turns_a_ply_into_a_png(tmp_path: Path, compass: Gaussians) -> None:
     ply, png = tmp_path / "object.ply", tmp_path / "sheet.png"
     ply.write_bytes(write_ply(compass))

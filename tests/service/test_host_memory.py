@@ -55,6 +55,7 @@ def growth_mib(program: str, *arguments: str) -> int:
     return int(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 
+@pytest.mark.slow
 def test_kernels_of_shapes_that_never_come_back_are_not_kept() -> None:
     assert growth_mib(SHAPES, "bounded") < growth_mib(SHAPES) / 3
 

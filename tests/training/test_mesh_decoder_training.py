@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 
 from models.mesh.decoder import MeshDecoder
@@ -43,6 +44,7 @@ def test_training_sees_what_the_shipped_decoder_says() -> None:
     torch.testing.assert_close(ours, shipped, atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_reach_all_tensors_and_leave_the_untrained_channels_zero() -> None:
     decoder, latents = new_decoder("cpu"), small_object()
     example = Example(latents=latents, chosen=torch.arange(80), truth=truth(80))
