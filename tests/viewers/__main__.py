@@ -2,10 +2,10 @@
 
 python -m tests.viewers FOLDER [--node NODE_MODULES] [--only supersplat]
 
-The object is a blue cone with a red top and a yellow arm that points to +x: a picture tells what is up, and to
-which side the arm points for a camera that looks along -z. Every file is made by the writers of the service.
-FOLDER takes the files, the pictures and table.md. It needs node, Chromium, which draws in software, and from npm
-(versions as in docs/formats.md): three, @sparkjsdev/spark, @mkkellogg/gaussian-splats-3d,
+The object is a blue cone with a red top and a yellow arm that points to +x: a picture tells what is up, and
+to which side the arm points for a camera that looks along -z. Every file is made by the writers of the
+service. FOLDER takes the files, the pictures and table.md. It needs node, Chromium, which draws in software,
+and from npm (versions as in docs/formats.md): three, @sparkjsdev/spark, @mkkellogg/gaussian-splats-3d,
 @playcanvas/supersplat-viewer, @babylonjs/core, @babylonjs/loaders, esbuild, puppeteer-core. It takes minutes.
 """
 
