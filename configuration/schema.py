@@ -224,6 +224,7 @@ class MeshOptions:
 
     faces: Annotated[Whole, Field(ge=100, le=1_000_000)] | Literal["all"]
     texture: Annotated[Whole, Field(ge=256, le=4096)] | Literal["none"]
+    shape: Literal["decoder", "gaussians"]
     bake: Literal["decoder", "gaussians"]
     unwrap_seconds: Annotated[Number, Field(ge=0, le=600)]
 

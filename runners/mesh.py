@@ -96,7 +96,7 @@ def finish_mesh(
     Args:
         mesh: The file that `decode_mesh` filled.
         options: How it shall be.
-        read_splats: Gives the object's splats in "validator" space, if their colours are wanted.
+        read_splats: Gives the object's splats in "validator" space, if their surface or colours are wanted.
         renderer: Draws them.
         num_threads: Of the work on the CPU.
         factor: How many times as large as usual the mesh shall be.
@@ -115,13 +115,15 @@ def finish_mesh(
         faces=None if options.faces == "all" else options.faces,
         texture=None if options.texture == "none" else options.texture,
         unwrap_seconds=options.unwrap_seconds,
+        shape=options.shape,
+        bake=options.bake,
     )
     arrays = _read(mesh)
     surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
     x, y, z, factor = arrays["placement"].tolist()
     placement = Placement(center=(x, y, z), factor=factor)
     pictures = None
-    if options.bake == "gaussians":
+    if "gaussians" in (options.shape, options.bake):
         pictures = SplatPictures(
             splats=read_splats(),
             placement=placement,

@@ -1,6 +1,7 @@
 """Extracted surface to finished mesh.
 
-    surface -> clean-up -> fewer faces -> mended -> normals -> texture coordinates -> colours -> axes, size
+    surface, or that of the splats -> clean-up -> fewer faces -> mended -> normals -> texture coordinates
+            -> colours -> axes, size
 
 The colours are those of the surface before simplification, which keep detail that the faces lose, or those
 that pictures of the splats show.
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from export.meshes.mending import mend
 from export.meshes.simplification import simplify
 from export.meshes.soundness import Soundness, soundness
 from export.meshes.splat_colors import SplatColors, SplatPictures
+from export.meshes.splat_surface import splat_surface
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
 from export.meshes.unwrapping import unwrap
@@ -40,11 +43,15 @@ class FinishSettings:
         faces: At most about so many; None keeps all.
         texture: Side of the texture in texels; None leaves the colours at the vertices.
         unwrap_seconds: What xatlas may take; 0 always cuts our own charts.
+        shape: Whose surface it is: the decoder's, or the one that the splats show.
+        bake: Whose colours it has; the decoder's in any case without pictures of the splats.
     """
 
     faces: int | None = 20_000
     texture: int | None = 1024
     unwrap_seconds: float = 0.0
+    shape: Literal["decoder", "gaussians"] = "decoder"
+    bake: Literal["decoder", "gaussians"] = "gaussians"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +103,11 @@ def finish_in_place(
     Args:
         surface: As extracted, with the decoder's colours.
         settings: What is wanted.
-        pictures: Where the colours come from; None takes the decoder's.
+        pictures: Of the splats whose surface or colours it shall have; None takes the decoder's.
 
     Raises:
         GenerationError: The surface has nothing to show.
-        ValueError: The texture is too small for the mesh's charts.
+        ValueError: The texture is too small for the mesh's charts, or splats are wanted and not given.
     """
     return _reported(*_finished(surface, settings, pictures))
 
@@ -110,8 +117,12 @@ def _finished(
 ) -> tuple[FinishedMesh, dict[str, float]]:
     """A mesh where the surface was, and the seconds of each step."""
     timings: dict[str, float] = {}
+    with _timed(timings, "shape"):
+        shown = _shown(surface, settings, pictures)
     with _timed(timings, "clean_up"):
-        dense = clean_up(surface)
+        dense = clean_up(shown)
+    decoded = dense if shown is surface else surface
+    pictures = pictures if settings.bake == "gaussians" else None
     with _timed(timings, "simplify"):
         vertices, faces = dense.vertices, dense.faces
         if settings.faces is not None:
@@ -120,9 +131,17 @@ def _finished(
         mended = mend(vertices, faces)
         shape = _Shape(vertices=mended[0], normals=vertex_normals(*mended), faces=mended[1])
     if settings.texture is None:
-        return _painted(dense, shape, pictures, timings), timings
+        return _painted(decoded, shape, pictures, timings), timings
     unwrap_seconds = settings.unwrap_seconds
-    return _textured(dense, shape, pictures, settings.texture, unwrap_seconds, timings), timings
+    return _textured(decoded, shape, pictures, settings.texture, unwrap_seconds, timings), timings
+
+
+def _shown(surface: Surface, settings: FinishSettings, pictures: SplatPictures | None) -> Surface:
+    if settings.shape == "decoder":
+        return surface
+    if pictures is None:
+        raise ValueError("the surface of the splats is wanted, but there are none")
+    return splat_surface(pictures.splats, pictures.placement)
 
 
 def _reported(mesh: FinishedMesh, timings: dict[str, float]) -> tuple[FinishedMesh, MeshReport]:

@@ -20,6 +20,7 @@ GRID = 2.0**-18  # units of length; float32 keeps places apart that differ on it
 HAIR = 2e-4  # by which parts that touch are moved
 MIN_HEIGHT = 1e-6  # of a triangle
 MIN_VOLUME = 1e-9  # of a body: a thousandth of the object's side, cubed
+MIN_AREA_SHARE = 1e-3  # of an open body in all of the surface; less is a scrap that a pinch cut off
 MAX_ROUNDS = 6  # parts moved apart may meet others
 
 
@@ -175,13 +176,23 @@ def _compact(
 def solid(
     vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
 ) -> Bool[np.ndarray, " faces"]:
-    """Which faces belong to bodies that are open, or hold something; all if none does."""
+    """Which faces belong to bodies that hold something, or are open and no scraps; all if none does."""
     if len(faces) == 0:
         return np.zeros(0, bool)
     body = components(faces, len(vertices))
     if body.max() == 0:
         return np.ones(len(faces), bool)
     half_open = (twins(faces, len(vertices)) == OPEN).reshape(-1, 3).any(axis=1)
-    empty = (volumes(vertices, faces, body) < MIN_VOLUME) & (np.bincount(body, half_open) == 0)
+    is_open = np.bincount(body, half_open) > 0
+    area = np.bincount(body, _areas(vertices, faces))
+    empty = np.where(is_open, area < MIN_AREA_SHARE * area.sum(), volumes(vertices, faces, body) < MIN_VOLUME)
     found: NDArray[np.bool_] = ~empty[body]
     return found if found.any() else ~found
+
+
+def _areas(
+    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
+) -> Float[np.ndarray, " faces"]:
+    a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
+    areas: NDArray[np.float64] = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    return areas

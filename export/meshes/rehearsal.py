@@ -14,11 +14,11 @@ from rendering.renderer import SplatRenderer
 
 RADIUS = 0.4
 RINGS, SEGMENTS = 32, 64
-SETTINGS = FinishSettings(faces=2000, texture=256)
+SETTINGS = FinishSettings(faces=2000, texture=256, shape="gaussians")
 
 
 def rehearse_finishing(renderer: SplatRenderer, num_threads: int) -> bytes:
-    """The GLB of a grey ball with splats on it, its colours taken from them."""
+    """The GLB of a grey ball with splats on it, its surface and colours taken from them."""
     surface = ball()
     pictures = SplatPictures(
         splats=splats_on(torch.from_numpy(surface.vertices)),

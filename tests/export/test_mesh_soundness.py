@@ -125,6 +125,16 @@ def test_a_sound_surface_is_left_as_it_is_and_a_hole_stays() -> None:
     assert soundness(vertices, faces).open_edges == 3
 
 
+def test_scraps_that_a_pinch_leaves_open_go() -> None:
+    lid = np.array([[0.3, 0.3, 0.3], [0.31, 0.3, 0.3], [0.3, 0.31, 0.3], [0.3, 0.3, 0.31]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 3, 1], [0, 2, 3]], np.int32)  # a corner of a box without the fourth face
+    both = joined(BOX, Surface(vertices=lid, faces=faces, colors=np.zeros_like(lid)))
+    assert soundness(both.vertices, both.faces).open_edges == 3
+    vertices, left = mend(both.vertices, both.faces)
+    assert soundness(vertices, left).watertight
+    assert len(left) == len(BOX.faces)
+
+
 def rough() -> Surface:
     """A lump full of pores and threads, as a poor decoder makes them: simplification pinches it."""
     x, y, z = (2 * np.pi * 7 * grid_points()).unbind(dim=1)

@@ -1,1 +1,0 @@
-"""Other people's viewers, headless: which file stands upright where."""
