@@ -120,8 +120,8 @@ def finish_mesh(
     )
     arrays = _read(mesh)
     surface = Surface(vertices=arrays["vertices"], faces=arrays["faces"], colors=arrays["colors"])
-    x, y, z, factor = arrays["placement"].tolist()
-    placement = Placement(center=(x, y, z), factor=factor)
+    x, y, z, own_factor = arrays["placement"].tolist()
+    placement = Placement(center=(x, y, z), factor=own_factor)
     pictures = None
     if "gaussians" in (options.shape, options.bake):
         pictures = SplatPictures(

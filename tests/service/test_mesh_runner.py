@@ -121,3 +121,12 @@ def test_the_file_can_say_no_simplification_and_no_texture() -> None:
     changes = {"MINER__MESH__FACES": "all", "MINER__MESH__TEXTURE": "none", "MINER__MESH__BAKE": "decoder"}
     found = read_configuration(ROOT / "configuration.yaml", ENVIRONMENT | changes).mesh
     assert (found.faces, found.texture, found.bake) == ("all", "none", "decoder")
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_the_mesh_lies_where_the_splats_of_that_size_lie(made: tuple[str, Gaussians], factor: float) -> None:
+    mesh, splats = made
+    settings = options(shape="decoder", bake="decoder", faces=2000, texture=256)
+    glb, _ = finish_mesh(mesh, settings, lambda: splats, create_renderer("cpu"), 2, factor=factor)
+    means = splats.means.numpy() * factor
+    np.testing.assert_allclose(read(glb).bounds, [means.min(0), means.max(0)], atol=0.02 * factor)
