@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line.places import ROOT
-from tests.service.conftest import placeholder_weights
+from tests.serving import placeholder_weights
 
 PROGRAMS = {"command_line"}
 MODELS = PROGRAMS | {"models"}

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.end_to_end import parse_arguments
 from benchmarks.served import CACHES, PREFIX, Served, parse_settings, started, variable_of
 from configuration.reader import DEFAULT_FILE, read_configuration
-from tests.service.conftest import FAKE_SERVICE, free_port, placeholder_weights, small_environment
+from tests.serving import FAKE_SERVICE, free_port, placeholder_weights, small_environment
 
 
 def test_random_weights_pass_whatever_they_draw(monkeypatch: pytest.MonkeyPatch) -> None:

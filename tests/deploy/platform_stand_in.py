@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
 
-from tests.stand_in_server import StandIn, serving
+from tests.stand_ins.http_server import StandIn, serving
 
 POLL_SECONDS = 0.2
 

@@ -19,7 +19,7 @@ import yaml
 
 from command_line.places import ROOT
 from tests.deploy.tools import longest_deadline
-from tests.service.conftest import free_port
+from tests.serving import free_port
 
 DOCKER = ROOT / "deploy" / "docker"
 

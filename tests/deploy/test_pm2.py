@@ -19,7 +19,7 @@ from command_line.places import ROOT
 from runners.options import DRAIN_MARGIN_SECONDS, TIMEOUT_MARGIN_SECONDS
 from tests.deploy.tools import longest_deadline
 from tests.export.node_tools import node_package, program
-from tests.service.conftest import (
+from tests.serving import (
     FAKE_SERVICE,
     free_port,
     placeholder_weights,

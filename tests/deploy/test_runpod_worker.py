@@ -19,7 +19,7 @@ import pytest
 from command_line.places import ROOT
 from tests.deploy.platform_stand_in import PlatformState, environment_of, platform
 from tests.deploy.tools import deploy_tool
-from tests.service.conftest import FAKE_SERVICE, free_port, placeholder_weights, small_environment
+from tests.serving import FAKE_SERVICE, free_port, placeholder_weights, small_environment
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ import pytest
 from command_line.places import ROOT
 from gateway import VERSION
 from scripts.local_service import wait_until_ready
-from tests.service.conftest import free_port
-from tests.service.ply_reader import read_table
+from tests.ply_reader import read_table
+from tests.serving import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from models.gaussians.gaussians import Gaussians
 from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.weights import read_pipeline
 from models.weights.published import weights_file
-from tests.service.tiny_weights import write_image_to_3d
+from tests.stand_ins.tiny_weights import write_image_to_3d
 
 FEW = SamplerSettings(steps=2)
 BLOB = np.full((40, 40, 4), 200, np.uint8)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -88,6 +89,45 @@ def test_the_upstream_path_is_four_loops_each_ten_degrees_lower() -> None:
     torch.testing.assert_close(elevations.mean(1), torch.tensor([30.0, 20.0, 10.0, 0.0]), rtol=0, atol=1e-3)
     azimuths = torch.rad2deg(torch.atan2(where[:, 0], where[:, 2])) % 360
     torch.testing.assert_close(azimuths[:4], torch.tensor([0.0, 5.0, 10.0, 15.0]), rtol=0, atol=1e-3)
+
+
+def upstream_views() -> np.ndarray:
+    """World to camera for each frame of the upstream service's film, in double precision.
+
+    From its constants: elevations -30 to below 10 in steps of 10 (negative ones look down), at each the
+    azimuths 0 to below 360 in steps of 5, radius 5; its camera looks along its own -z, y up, at the origin.
+    """
+    views = []
+    for elevation in range(-30, 10, 10):
+        for azimuth in range(0, 360, 5):
+            e, a = np.deg2rad(elevation), np.deg2rad(azimuth)
+            place = 5.0 * np.array([np.cos(e) * np.sin(a), -np.sin(e), np.cos(e) * np.cos(a)])
+            backward = place / np.linalg.norm(place)
+            right = np.cross([0.0, 1.0, 0.0], backward)
+            right /= np.linalg.norm(right)
+            pose = np.eye(4)
+            pose[:3] = np.stack([right, np.cross(backward, right), backward, place], axis=1)
+            views.append(np.diag([1.0, -1.0, -1.0, 1.0]) @ np.linalg.inv(pose))  # OpenCV's axes
+    return np.stack(views)
+
+
+def test_every_frame_of_the_upstream_path_has_the_upstreams_camera() -> None:
+    cameras = upstream_turntable(size=1088)
+    expected = upstream_views()
+    assert expected.shape == (288, 4, 4)
+    np.testing.assert_allclose(cameras.view_matrices.numpy(), expected, atol=1e-6)
+    focal = 1088 / 2 / np.tan(np.deg2rad(49.1) / 2)
+    intrinsics = [[focal, 0, 544], [0, focal, 544], [0, 0, 1]]
+    np.testing.assert_allclose(cameras.intrinsics.numpy(), np.tile(intrinsics, (288, 1, 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("seconds", "fps"), [(6.0, 24), (1.3, 7), (0.5, 30)])
+def test_a_film_loops_without_a_jump(seconds: float, fps: int) -> None:
+    cameras = turntable(TurntableSettings(seconds=seconds, fps=fps, start_degrees=24.0))
+    views = cameras.view_matrices.double()
+    steps = [view @ before.inverse() for before, view in zip(views, views.roll(-1, 0), strict=True)]
+    for step in steps:  # the last of them leads back to the first frame
+        torch.testing.assert_close(step, steps[0], rtol=0, atol=1e-5)
 
 
 def test_a_turntable_without_a_frame_is_refused() -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-from tests.stand_in_server import StandIn, serving
+from tests.stand_ins.http_server import StandIn, serving
 
 
 @dataclass

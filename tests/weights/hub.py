@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Event, Lock
 
-from tests.stand_in_server import StandIn, serving
+from tests.stand_ins.http_server import StandIn, serving
 
 COMMIT = "c" * 40
 TOKEN = "a-token"

@@ -11,7 +11,7 @@ import pytest
 
 from command_line.places import ROOT
 from scripts.download_weights import parse_arguments
-from tests.stand_in_server import StandIn, serving
+from tests.stand_ins.http_server import StandIn, serving
 from tests.weights.conftest import Download
 from tests.weights.hub import HubState
 

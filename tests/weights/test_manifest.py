@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from command_line.places import ROOT
 from models.weights.manifest import (
     BACKENDS,
     DINOV2,
@@ -19,15 +18,6 @@ from models.weights.manifest import (
 )
 
 TENSOR_BYTES = {"F16": 2, "F32": 4}
-
-
-@pytest.fixture
-def shared() -> Path:
-    """Reference material beside the project, or a skip."""
-    folder = ROOT.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip("the reference material (../shared) is not here")
-    return folder
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

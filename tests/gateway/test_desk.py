@@ -1,0 +1,84 @@
+"""Deadline, admission and overload, without models."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bentoml.exceptions import ServiceUnavailable
+from starlette.responses import Response
+
+from gateway.desk import Desk
+from gateway.pipeline import Outcome
+from gateway.stages import Stopwatch
+from runners.handover import Handover
+from tests.stand_ins.gateway_options import OPTIONS
+
+
+class SlowPipeline:
+    """Takes a given time, or raises."""
+
+    def __init__(self, seconds: float = 0.0, error: Exception | None = None) -> None:
+        self.seconds = seconds
+        self.error = error
+
+    async def make_ply(self, prompt: str, seed: int, ply: Path, watch: Stopwatch, **_: object) -> Outcome:
+        await asyncio.sleep(self.seconds)
+        if self.error is not None:
+            raise self.error
+        return Outcome(seed=seed, rejection=None)
+
+
+@pytest.fixture
+def handover(tmp_path: Path) -> Iterator[Handover]:
+    handover = Handover(tmp_path)
+    yield handover
+    handover.close()
+
+
+def desk(handover: Handover, pipeline: SlowPipeline, *, is_ready: bool = True) -> Desk:
+    return Desk(pipeline, handover, OPTIONS, lambda formats: None if is_ready else "matting: gone")  # type: ignore[arg-type]
+
+
+async def ask(desk: Desk, deadline_seconds: float = 1.0) -> Response:
+    async def product(ply: Path, watch: Stopwatch) -> Response:
+        return Response(b"ply")
+
+    return await desk.answer("mug", 1, product, deadline_seconds=deadline_seconds)
+
+
+async def test_a_missed_deadline_is_504_and_leaves_no_file(handover: Handover, tmp_path: Path) -> None:
+    reply = await ask(desk(handover, SlowPipeline(5.0)), deadline_seconds=0.05)
+    assert reply.status_code == 504
+    assert json.loads(bytes(reply.body))["error"] == "deadline_exceeded"
+    assert not any(name.endswith(".ply") for _, _, names in os.walk(tmp_path) for name in names)
+
+
+async def test_the_request_above_the_limit_is_503_with_retry_after_and_the_next_one_works(
+    handover: Handover,
+) -> None:
+    busy = desk(handover, SlowPipeline(0.05))
+    replies = await asyncio.gather(*(ask(busy) for _ in range(3)))
+    assert sorted(reply.status_code for reply in replies) == [200, 200, 503]
+    refused = next(reply for reply in replies if reply.status_code == 503)
+    assert refused.headers["retry-after"] == "7"
+    assert (await ask(busy)).status_code == 200
+
+
+async def test_before_the_runners_are_warm_requests_are_503(handover: Handover) -> None:
+    reply = await ask(desk(handover, SlowPipeline(), is_ready=False))
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "7")
+    assert json.loads(bytes(reply.body))["error"] == "not_ready"
+
+
+async def test_a_runner_that_sheds_load_is_503(handover: Handover) -> None:
+    reply = await ask(desk(handover, SlowPipeline(error=ServiceUnavailable("process is overloaded"))))
+    assert reply.status_code == 503
+
+
+async def test_any_other_error_is_500_and_tells_nothing(handover: Handover) -> None:
+    reply = await ask(desk(handover, SlowPipeline(error=RuntimeError("secret"))))
+    assert reply.status_code == 500
+    assert b"secret" not in bytes(reply.body)

@@ -1,0 +1,1 @@
+"""Other people's viewers, headless: which file stands upright where."""
