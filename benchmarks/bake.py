@@ -35,9 +35,9 @@ from export.meshes.surface import FinishedMesh, Surface, surface_of
 from models.errors import MinerError
 from models.gaussians.cleanup import clean_up_placed
 from models.image.text_to_image import TextToImage
-from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.latents.object_latents import ObjectLatents
 from models.matte import MatteCutter
+from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from rendering.cameras import Cameras, orbit
 from rendering.mesh_kernels import NOTHING
 from rendering.mesh_rasterizer import SeenMesh, painted, see_mesh, textured

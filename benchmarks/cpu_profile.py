@@ -37,8 +37,8 @@ from models.errors import MinerError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
 from models.image.text_to_image import TextToImage
-from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.matte import MatteCutter
+from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from models.weights.random_layout import EMBEDDED
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer

@@ -19,15 +19,16 @@ from torch import Tensor
 from benchmarks.floors import Ceilings, measure_ceilings
 from models.errors import MinerError
 from models.gaussians.gaussians import Gaussians
-from models.sampling import LatentField, SamplerSettings
+from models.sampling import SamplerSettings, sample
 from models.sparse import SparseTensor, VoxelGrid
 from models.weights.random_layout import EMBEDDED, SHELL_VOXELS, shell, write_random_layout
 from models.weights.random_tensors import RandomWeights
 
 if TYPE_CHECKING:
+    from models.fast.plan import Switches
     from models.image.text_to_image import Image, TextToImage
-    from models.image_to_3d import ImageTo3D
     from models.matte import MatteCutter
+    from models.trellis.networks import Networks
     from validation.scorer import Scorer
 
 STRUCTURE = SamplerSettings(steps=12, cfg_strength=7.5, cfg_interval=(0.5, 1.0), rescale_t=3.0)
@@ -99,14 +100,27 @@ class Lab:
         return measure_ceilings() if self.device.type == "cuda" else None
 
     @cached_property
-    def image_to_3d(self) -> "ImageTo3D":
-        from models.image_to_3d import ImageTo3D
+    def networks(self) -> "Networks":
+        """The 3D stages, plain; every object has the same voxels."""
+        from models.trellis.networks import load_networks, with_structure
 
-        model = ImageTo3D.load(
+        networks = load_networks(
             self.weights / "image_to_3d", device=self.device, dtype=self.half, encoder_dtype=self.half
         )
-        model.fixed_voxels = shell(self.voxels).to(self.device)
-        return model
+        return with_structure(networks, shell(self.voxels))
+
+    def planned(self, plan: "Switches") -> "Networks":
+        """The same by the plan's fast paths; plain without any."""
+        from models.fast.trellis.networks import accelerate
+
+        return accelerate(self.networks, plan) if plan.names() else self.networks
+
+    @cached_property
+    def fast_networks(self) -> "Networks":
+        """The same by all fast paths that pay on the device."""
+        from models.fast.plan import Switches
+
+        return self.planned(Switches.for_device(self.device))
 
     @cached_property
     def text_to_image(self) -> "TextToImage":
@@ -136,18 +150,25 @@ class Lab:
             max_sequence_length=self.sizes.prompt_tokens,
         )
 
-    def make(self, cutouts: Sequence[UInt8[np.ndarray, "height width 4"]]) -> list[Gaussians]:
+    def make(
+        self, cutouts: Sequence[UInt8[np.ndarray, "height width 4"]], networks: "Networks | None" = None
+    ) -> list[Gaussians]:
         """Their objects in one batch, with 12 + 12 steps; seeds count from 0.
 
         Raises:
             MinerError: One of them cannot be made.
         """
-        made = self.image_to_3d.generate(cutouts, range(len(cutouts)), structure=STRUCTURE, latents=LATENTS)
+        from models.trellis.image_to_3d import ImageTo3D
+
+        model = ImageTo3D(networks or self.networks)
+        made = model.generate(cutouts, range(len(cutouts)), structure=STRUCTURE, latents=LATENTS)
         return [_no_error(splats) for splats in made]
 
     def condition(self, objects: int = 1) -> Float[Tensor, "objects tokens channels"]:
         """Random tokens, normalised as the image encoder's are."""
-        config = self.image_to_3d.image_encoder.model.config
+        encoder = self.networks.encoder
+        assert encoder is not None
+        config = encoder.model.config
         patches = (config.image_size // config.patch_size) ** 2
         tokens = 1 + config.num_register_tokens + patches
         generator = torch.Generator(self.device).manual_seed(1)
@@ -155,11 +176,11 @@ class Lab:
 
     def structure_noise(self, objects: int = 1) -> Float[Tensor, "objects channels r r r"]:
         """Where the structure flow starts."""
-        return self._noise(objects, *self.image_to_3d.stages.structure_shape)
+        return self._noise(objects, *self.networks.modules.structure_shape)
 
     def latent_noise(self, objects: int = 1, voxels: int | None = None) -> Float[Tensor, "voxels channels"]:
         """Where the latent flow starts, on `grid(objects, voxels)`."""
-        channels = self.image_to_3d.stages.latent_flow.config.in_channels
+        channels = self.networks.modules.latent_flow.config.in_channels
         return self._noise(objects * (voxels or self.voxels), channels)
 
     def grid(self, objects: int = 1, voxels: int | None = None) -> VoxelGrid:
@@ -175,22 +196,42 @@ class Lab:
         grid: VoxelGrid,
         noise: Float[Tensor, "voxels channels"],
         settings: SamplerSettings,
+        networks: "Networks | None" = None,
     ) -> SparseTensor:
         """Latents, with everything computed that a request has computed."""
-        stages = self.image_to_3d.stages
-        return stages.sample_latents(LatentField(stages.latent_field(cond, settings), grid), noise)
+        networks = networks or self.networks
+        with networks.latent_field(cond, settings)(grid) as field:
+            feats = sample(field, noise, settings)
+        return networks.modules.latents(SparseTensor(grid=grid, feats=feats))
 
+    @torch.no_grad()
+    def sample_structure(
+        self,
+        cond: Float[Tensor, "objects tokens channels"],
+        noise: Float[Tensor, "objects channels r r r"],
+        settings: SamplerSettings,
+        networks: "Networks | None" = None,
+    ) -> Float[Tensor, "objects channels r r r"]:
+        """Structure latents, with everything computed that a request has computed."""
+        with (networks or self.networks).structure_field(cond, settings) as field:
+            return sample(field, noise, settings)
+
+    @torch.no_grad()
     def decode(
-        self, voxels: int | None = None, feats: Float[Tensor, "voxels channels"] | None = None
+        self,
+        voxels: int | None = None,
+        feats: Float[Tensor, "voxels channels"] | None = None,
+        networks: "Networks | None" = None,
     ) -> Gaussians:
         """One object's splats, decoded on a new grid from the given latents or from noise."""
         feats = self.latent_noise(voxels=voxels) if feats is None else feats
-        return self.image_to_3d.decode_gaussians(SparseTensor(grid=self.grid(voxels=voxels), feats=feats))[0]
+        latents = SparseTensor(grid=self.grid(voxels=voxels), feats=feats)
+        return (networks or self.networks).decode_gaussians(latents)[0]
 
     @property
     def splat_bytes(self) -> int:
         """Of all splats of one object, 14 fp32 numbers each."""
-        return self.voxels * self.image_to_3d.stages.gaussian_decoder.config.gaussians.num_gaussians * 14 * 4
+        return self.voxels * self.networks.modules.gaussian_decoder.config.gaussians.num_gaussians * 14 * 4
 
     def _noise(self, *shape: int) -> Tensor:
         return torch.randn(*shape, device=self.device, generator=torch.Generator(self.device).manual_seed(2))

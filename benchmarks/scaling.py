@@ -29,7 +29,7 @@ from command_line.arguments import at_least_one, device_name, out_folder, positi
 from command_line.running import run_program
 from export.ply import write_ply
 from models.fast.flux.acceleration import ImageSwitches, accelerate_pipeline
-from models.fast.plan import Switches, accelerate
+from models.fast.plan import Switches
 from models.gaussians.cleanup import clean_up
 from models.sampling import SamplerSettings
 from models.weights.random_layout import SHELL_VOXELS
@@ -79,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def rows(lab: Lab, options: argparse.Namespace) -> Iterator[Row]:
     """The chosen curves; those that compile most come last."""
-    accelerate(lab.image_to_3d.stages, Switches.for_device(lab.device))
     if "batch" in options.only:
         yield from _light_batches(lab, options.batches)
     if "voxels" in options.only:
@@ -141,18 +140,18 @@ def _heavy_batches(lab: Lab, batches: Sequence[int]) -> Iterator[Row]:
 
 
 def _structure(lab: Lab, settings: SamplerSettings) -> Call:
-    cond, noise = lab.condition(), lab.structure_noise()
-    return lambda: lab.image_to_3d.stages.sample_structure(cond, noise, settings)
+    cond, noise, networks = lab.condition(), lab.structure_noise(), lab.fast_networks
+    return lambda: lab.sample_structure(cond, noise, settings, networks)
 
 
 def _latents(lab: Lab, voxels: int, settings: SamplerSettings = LATENTS) -> Call:
-    cond, noise = lab.condition(), lab.latent_noise(voxels=voxels)
-    return lambda: lab.sample_latents(cond, lab.grid(voxels=voxels), noise, settings)
+    cond, noise, networks = lab.condition(), lab.latent_noise(voxels=voxels), lab.fast_networks
+    return lambda: lab.sample_latents(cond, lab.grid(voxels=voxels), noise, settings, networks)
 
 
 def _decoder(lab: Lab, voxels: int) -> Call:
-    feats = lab.latent_noise(voxels=voxels)
-    return lambda: lab.decode(voxels, feats)
+    feats, networks = lab.latent_noise(voxels=voxels), lab.fast_networks
+    return lambda: lab.decode(voxels, feats, networks)
 
 
 def _ply(lab: Lab, voxels: int) -> Call:
@@ -175,7 +174,7 @@ def _validation(lab: Lab, items: int) -> Call:
 
 def _image_to_ply(lab: Lab, items: int) -> Call:
     pixels = [cutout(lab.sizes.image)] * items
-    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels)]
+    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels, lab.fast_networks)]
 
 
 def _images(lab: Lab, items: int) -> Call:

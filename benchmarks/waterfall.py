@@ -24,9 +24,10 @@ from command_line.arguments import at_least_one, device_name, out_folder, words
 from command_line.running import run_program
 from export.ply import write_ply
 from models.fast.flux.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
-from models.fast.plan import Switches, accelerate
+from models.fast.plan import Switches
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
+from models.trellis.networks import Networks
 
 Changes = Mapping[str, dict[str, Any]]
 Row = Callable[[], dict[str, Any]]
@@ -94,11 +95,11 @@ def _splat_rows(lab: Lab, runs: int) -> Rows:
     exact = _in_fp32(lab)
 
     def row(switches: Switches) -> dict[str, Any]:
-        accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
-        splats = _splats(lab)
+        networks = lab.planned(switches)
+        splats = _splats(lab, networks)
         plain.append(splats)
         return {
-            **_timed(lambda: write_ply(clean_up(_splats(lab))), runs),
+            **_timed(lambda: write_ply(clean_up(_splats(lab, networks))), runs),
             "error": _error(splats, plain[0]),
             "error_to_fp32": _error(splats, exact),
         }
@@ -114,7 +115,7 @@ def _in_fp32(lab: Lab) -> Gaussians:
     """The splats of the same weights before they were rounded."""
     exact = Lab(str(lab.device), lab.voxels, lab.family)
     exact.half = torch.float32
-    return _splats(exact)
+    return _splats(exact, exact.networks)
 
 
 def _error(splats: Gaussians, expected: Gaussians) -> float:
@@ -136,8 +137,8 @@ def _tried(name: str, row: Row) -> dict[str, Any]:
     return figures
 
 
-def _splats(lab: Lab) -> Gaussians:
-    return lab.make([cutout()])[0]
+def _splats(lab: Lab, networks: Networks) -> Gaussians:
+    return lab.make([cutout()], networks)[0]
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from runners.handover import GIVEN_UP, AbandonedError, HandoverError, fill, make
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import SplatJob, SplatResult
+from runners.models import MAKERS, splat_plan
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, graph_recorder, prepare_process
+from runners.process import ModelProcess, prepare_process
 from runners.wanted import each_alone, is_wanted
-from runners.weights import stage_weights
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
@@ -42,7 +42,7 @@ class ImageTo3DRunner(ModelProcess):
         from export.ply import file_bytes, ply_parts
         from models.clock import StageClock
         from models.gaussians.cleanup import clean_up_placed
-        from models.image_to_3d import ImageTo3D, SamplerSettings
+        from models.sampling import SamplerSettings
         from runners.turns import Turns
 
         settings = CONFIGURATION.image_to_3d
@@ -52,31 +52,15 @@ class ImageTo3DRunner(ModelProcess):
         self._latents = SamplerSettings(**asdict(settings.stages.latents))
         self._device = torch.device(CONFIGURATION.device)
         self._clock, self._turns = StageClock, Turns(self._device, overlap=settings.overlap)
-        switches = None
-        if settings.fast_paths:
-            from models.fast.plan import Switches
-
-            switches = Switches.for_device(
-                self._device, graphs=not settings.small_model, recorded_voxels=settings.recorded_voxels
-            )
         with self.loading("image_to_3d", CONFIGURATION.device):
-            self._model = ImageTo3D.load(
-                stage_weights(CONFIGURATION, "image_to_3d"),
-                device=torch.device(self.device),
-                dtype=getattr(torch, settings.precision),
-                encoder_dtype=getattr(torch, settings.encoder_precision),
-                overrides=settings.weights.overrides,
-                small=settings.small_model,
-                max_voxels=settings.max_voxels,
-                switches=switches,
-                recorder=graph_recorder(CONFIGURATION, "image_to_3d", fast_paths=settings.fast_paths),
-            )
-        if switches is not None:
+            self._model = MAKERS["image_to_3d"](CONFIGURATION, self.device)
+        plan = splat_plan(CONFIGURATION)
+        if plan is not None:
             from models.fast.warm_up import warm_up
 
             first_run = partial(warm_up, self._model, structure=self._structure, latents=self._latents)
-            sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)
-            self.warm_up("image_to_3d", switches.names(), first_run, sizes)
+            sizes = range(1, 2 if self._model.networks.one_by_one else OPTIONS.max_batch_size + 1)
+            self.warm_up("image_to_3d", plan.names(), first_run, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[SplatJob]) -> list[SplatResult]:

@@ -8,9 +8,9 @@ import numpy as np
 from configuration import load_configuration
 from runners.batching import answer_batch
 from runners.messages import MatteJob, MatteResult
+from runners.models import MAKERS
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, graph_recorder, prepare_process
-from runners.weights import stage_weights
+from runners.process import ModelProcess, prepare_process
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.matting
@@ -23,22 +23,11 @@ class MattingRunner(ModelProcess):
     def __init__(self) -> None:
         """Loads the model."""
         prepare_process(CONFIGURATION, OPTIONS)
-        import torch
-
-        from models.matte import MatteCutter
-
-        settings = CONFIGURATION.matting
-        recorder = graph_recorder(CONFIGURATION, "matting", fast_paths=settings.fast_paths)
         with self.loading("matting", CONFIGURATION.device):
-            self._model = MatteCutter.load(
-                stage_weights(CONFIGURATION, "matting"),
-                device=torch.device(self.device),
-                dtype=getattr(torch, settings.precision),
-                network=settings.network,
-                recorder=recorder,
-            )
-        if settings.fast_paths:
-            self.warm_up("matting", ["graphs"] if recorder else [], self._cut_grey, [1])
+            self._model = MAKERS["matting"](CONFIGURATION, self.device)
+        if CONFIGURATION.matting.fast_paths:
+            recorded = ["graphs"] if CONFIGURATION.device == "cuda" else []
+            self.warm_up("matting", recorded, self._cut_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[MatteJob]) -> list[MatteResult]:

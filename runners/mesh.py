@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from export.meshes.finishing import MeshReport
     from models.gaussians.gaussians import Gaussians
     from models.gaussians.placement import Placement
-    from models.image_to_3d import ImageTo3D
     from models.latents.object_latents import ObjectLatents
+    from models.trellis.image_to_3d import ImageTo3D
     from rendering.renderer import SplatRenderer
 
 MESH_ROLE = "slat_decoder_mesh"

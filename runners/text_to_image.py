@@ -8,9 +8,9 @@ from configuration import load_configuration
 from models.prompt_lengths import cuts_of
 from runners.batching import answer_batch
 from runners.messages import ImageJob, ImageResult
+from runners.models import MAKERS, image_plan
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, graph_recorder, prepare_process
-from runners.weights import stage_weights
+from runners.process import ModelProcess, prepare_process
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.text_to_image
@@ -23,32 +23,13 @@ class TextToImageRunner(ModelProcess):
     def __init__(self) -> None:
         """Loads the model."""
         prepare_process(CONFIGURATION, OPTIONS)
-        import torch
-
-        from models.image.text_to_image import TextToImage
-
-        settings = CONFIGURATION.text_to_image
-        switches = None
-        if settings.fast_paths:
-            from models.fast.flux.acceleration import ImageSwitches
-
-            switches = ImageSwitches.for_device(torch.device(CONFIGURATION.device))
-        self._settings = settings
+        self._settings = CONFIGURATION.text_to_image
         with self.loading("text_to_image", CONFIGURATION.device):
-            self._model = TextToImage.load(
-                stage_weights(CONFIGURATION, "text_to_image"),
-                device=torch.device(self.device),
-                dtype=getattr(torch, settings.precision),
-                transformer_quantization=settings.transformer_quantization,
-                text_encoder_quantization=settings.text_encoder_quantization,
-                vae_slicing=settings.vae_slicing,
-                backend=settings.backend,
-                switches=switches,
-                recorder=graph_recorder(CONFIGURATION, "text_to_image", fast_paths=settings.fast_paths),
-            )
-        if switches is not None:
+            self._model = MAKERS["text_to_image"](CONFIGURATION, self.device)
+        plan = image_plan(CONFIGURATION)
+        if plan is not None:
             sizes = range(1, 2 if self._model.one_by_one else OPTIONS.max_batch_size + 1)
-            self.warm_up("text_to_image", switches.names(), self._draw, sizes)
+            self.warm_up("text_to_image", plan.names(), self._draw, sizes)
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[ImageJob]) -> list[ImageResult]:

@@ -9,10 +9,10 @@ from configuration import load_configuration
 from models.prompt_lengths import cuts_of
 from runners.batching import answer_batch
 from runners.messages import JudgeJob, JudgeResult
+from runners.models import MAKERS
 from runners.options import runner_batch, runner_service
-from runners.process import ModelProcess, graph_recorder, prepare_process
+from runners.process import ModelProcess, prepare_process
 from runners.splats import read_splats
-from runners.weights import stage_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,12 +33,9 @@ class ValidationRunner(ModelProcess):
     def __init__(self) -> None:
         """Loads the scorer and chooses the cameras."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
-        import torch
-
         from rendering.cameras import orbit
         from rendering.renderer import create_renderer
         from validation.geometry import measure
-        from validation.scorer import Scorer
         from validation.verdict import NEVER, Thresholds, judge
 
         settings = CONFIGURATION.validation
@@ -51,17 +48,12 @@ class ValidationRunner(ModelProcess):
             retry_below=settings.retry_below,
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
-        recorder = graph_recorder(CONFIGURATION, "validation", fast_paths=settings.fast_paths)
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
-            self._scorer = Scorer.load(
-                stage_weights(CONFIGURATION, "validation"),
-                device=torch.device(self.device),
-                dtype=getattr(torch, settings.precision),
-                recorder=recorder,
-            )
+            self._scorer = MAKERS["validation"](CONFIGURATION, self.device)
         if settings.fast_paths:
-            self.warm_up("validation", ["graphs"] if recorder else [], self._score_grey, [1])
+            recorded = ["graphs"] if CONFIGURATION.device == "cuda" else []
+            self.warm_up("validation", recorded, self._score_grey, [1])
 
     @bentoml.api(**runner_batch(OPTIONS))
     def generate(self, jobs: list[JudgeJob]) -> list[JudgeResult]:

@@ -80,9 +80,9 @@ def test_the_gateway_loads_no_torch() -> None:
 def test_the_3d_process_imports_no_model_library_and_no_compiler() -> None:
     """They take longer than all else of its start; it needs none of them, not even to build its modules."""
     code = (
-        "import runners.image_to_3d, models.image_to_3d, models.fast.plan, pathlib, sys;"
+        "import runners.image_to_3d, models.trellis.image_to_3d, models.fast.plan, pathlib, sys;"
         "folder = pathlib.Path('models/embedded/image_to_3d');"
-        "models.image_to_3d.ImageTo3D.load(folder, device='cpu'); print(*sys.modules)"
+        "models.trellis.image_to_3d.ImageTo3D.load(folder, device='cpu'); print(*sys.modules)"
     )
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     output = subprocess.run(

@@ -27,8 +27,8 @@ from models.errors import GenerationError
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
 from models.image.text_to_image import TextToImage
-from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.matte import MatteCutter
+from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
 from training.judge import IMAGE_SIZE, Judge

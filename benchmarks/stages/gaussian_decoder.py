@@ -7,7 +7,7 @@ from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.floors import decoder_flops
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.fast.plan import Switches, accelerate_decoder
+from models.fast.plan import Switches
 
 
 def cases(lab: Lab) -> Iterator[Case]:
@@ -24,9 +24,8 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _decode(lab: Lab, switches: Switches) -> Call:
-    accelerate_decoder(lab.image_to_3d.stages.gaussian_decoder, switches)
-    feats = lab.latent_noise()
-    return lambda: lab.decode(feats=feats)
+    feats, networks = lab.latent_noise(), lab.planned(switches)
+    return lambda: lab.decode(feats=feats, networks=networks)
 
 
 if __name__ == "__main__":

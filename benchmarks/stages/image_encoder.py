@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from command_line.running import run_program
+from models.trellis.image_to_3d import ImageTo3D
 
 FLOPS = 1374 * 24 * (24 * 1024**2 + 4 * 1374 * 1024)
 
@@ -31,13 +32,14 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _crop(lab: Lab) -> Call:
-    image = cutout()
-    return lambda: lab.image_to_3d.preprocess(image)
+    image, model = cutout(), ImageTo3D(lab.networks)
+    return lambda: model.preprocess(image)
 
 
 def _encode(lab: Lab, images: int) -> Call:
-    cropped = [lab.image_to_3d.preprocess(cutout())] * images
-    return lambda: lab.image_to_3d.encode_image(cropped)
+    model = ImageTo3D(lab.networks)
+    cropped = [model.preprocess(cutout())] * images
+    return lambda: model.encode_image(cropped)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from benchmarks.stages import image_encoder, latent_flow, structure_decoder, str
 from benchmarks.stages.image_encoder import cutout
 from command_line.running import run_program
 from export.ply import write_ply
-from models.fast.plan import Switches, accelerate
+from models.fast.plan import Switches
 from models.gaussians.cleanup import clean_up
 
 
@@ -35,9 +35,8 @@ def work(lab: Lab) -> Work:
 
 
 def _generate(lab: Lab, switches: Switches, images: int) -> Call:
-    accelerate(lab.image_to_3d.stages, switches, lab.image_to_3d.image_encoder)
-    pixels = [cutout()] * images
-    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels)]
+    pixels, networks = [cutout()] * images, lab.planned(switches)
+    return lambda: [write_ply(clean_up(splats)) for splats in lab.make(pixels, networks)]
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import LATENTS
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.fast.plan import Switches, accelerate_latent_flow
-from models.sampling import GridlessField, LatentField
+from models.fast.plan import Switches
 from models.sampling.schedule import schedule
 
 BLOCKS = Switches(blocks=True)
@@ -73,21 +72,19 @@ def stage_work(tokens: int) -> Work:
 
 
 def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[torch.Tensor]) -> Call:
-    flow = lab.image_to_3d.stages.latent_flow
-    accelerate_latent_flow(flow, switches)
-    field = LatentField(GridlessField(flow, [lab.condition()], LATENTS), lab.grid())
     x = lab.latent_noise()
-    actual.append(torch.cat(field.guided(x, 0, 0)))
+    with lab.planned(switches).latent_field(lab.condition(), LATENTS)(lab.grid()) as field:
+        actual.append(torch.cat(field.guided(x, 0)))
     if switches == Switches():
         plain.append(actual[0])
-    return lambda: field.guided(x, 0, 0)
+    return lambda: field.guided(x, 0)
 
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1, voxels: int | None = None) -> Call:
-    accelerate_latent_flow(lab.image_to_3d.stages.latent_flow, switches)
+    networks = lab.planned(switches)
     noise = lab.latent_noise(objects, voxels)
     cond = lab.condition(objects)
-    return lambda: lab.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS)
+    return lambda: lab.sample_latents(cond, lab.grid(objects, voxels), noise, LATENTS, networks)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from functools import partial
 from benchmarks.bench import Case, Lab, Work, run_stages
 from benchmarks.measure import Call
 from command_line.running import run_program
+from models.structure import occupied_voxels
 
 FLOPS = 0.813e12
 
@@ -20,8 +21,8 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _decode(lab: Lab, objects: int) -> Call:
-    z = lab.structure_noise(objects)
-    return lambda: lab.image_to_3d.stages.decode_structure(z)
+    z, modules = lab.structure_noise(objects), lab.networks.modules
+    return lambda: occupied_voxels(modules.structure_decoder(z))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from benchmarks.floors import flow_flops, schedule_flops
 from benchmarks.lab import STRUCTURE
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.fast.plan import Switches, accelerate_structure_flow
-from models.sampling import StructureField
+from models.fast.plan import Switches
 from models.sampling.schedule import schedule
 
 TOKENS = 4096
@@ -65,20 +64,18 @@ def _stage_cases(lab: Lab) -> Iterator[Case]:
 
 
 def _step(lab: Lab, switches: Switches, actual: list[torch.Tensor], plain: list[torch.Tensor]) -> Call:
-    flow = lab.image_to_3d.stages.structure_flow
-    accelerate_structure_flow(flow, switches)
-    field = StructureField(flow, [lab.condition()], STRUCTURE)
     x = lab.structure_noise()
-    actual.append(torch.cat(field.guided(x, 0, 0)))
+    with lab.planned(switches).structure_field(lab.condition(), STRUCTURE) as field:
+        actual.append(torch.cat(field.guided(x, 0)))
     if switches == Switches():
         plain.append(actual[0])
-    return lambda: field.guided(x, 0, 0)
+    return lambda: field.guided(x, 0)
 
 
 def _stage(lab: Lab, switches: Switches, objects: int = 1) -> Call:
-    accelerate_structure_flow(lab.image_to_3d.stages.structure_flow, switches)
     noise, cond = lab.structure_noise(objects), lab.condition(objects)
-    return lambda: lab.image_to_3d.stages.sample_structure(cond, noise, STRUCTURE)
+    networks = lab.planned(switches)
+    return lambda: lab.sample_structure(cond, noise, STRUCTURE, networks)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ from models.conformance.fixtures import Fixture
 from models.conformance.meshes import decoder_checks
 from models.conformance.ply_columns import ply_check
 from models.conformance.report import HALF_BOUND, HALF_TO_SINGLE_BOUND, Check, close, exact, skipped, worst
-from models.fast.plan import accelerate_module
+from models.fast.graphs import GraphRecorder
+from models.fast.trellis.gaussian_decoder import raw_splats
+from models.fast.trellis.latent_flow import fused_latent_flow
+from models.fast.trellis.structure_flow import fused_structure_flow
 from models.gaussians.decoder import GaussianDecoder
 from models.latents import LatentFlow
 from models.mesh.decoder import MeshDecoder
@@ -35,12 +38,12 @@ def module_checks(fixture: Fixture) -> Iterator[Check]:
         yield skipped(name, WITHOUT_IMPLEMENTATION[name])
         return
     io = fixture.tensors()
-    yield from _checks(_load(fixture, torch.float32), io)
+    yield from _checks(_load(fixture, torch.float32), io, fixture)
     if "io_fp16.safetensors" in fixture.files:
         half = fixture.tensors("io_fp16.safetensors")
         for key, expected in half.items():
             if key.startswith("out") and expected.is_floating_point():
-                actual = _raw_output(_load(fixture, torch.float16), io)
+                actual = _raw_output(_load(fixture, torch.float16), io, fixture)
                 yield close("fp16 torso", actual, expected, HALF_BOUND)
 
 
@@ -53,7 +56,7 @@ def half_checks(fixture: Fixture) -> Iterator[Check]:
         return
     io = fixture.tensors()
     expected = next(io[key] for key in ("out", "out.feats", "out.raw_feats") if key in io)
-    actual = _raw_output(_load(fixture, torch.float16), io)
+    actual = _raw_output(_load(fixture, torch.float16), io, fixture)
     yield close("fp16 torso to fp32", actual, expected, HALF_TO_SINGLE_BOUND)
 
 
@@ -62,11 +65,14 @@ def _load(fixture: Fixture, dtype: torch.dtype) -> nn.Module:
     build = build_module(config["name"], config["args"])
     file = fixture.folder / "weights.safetensors"
     module = load_module(build, file, device=fixture.device, dtype=dtype)
-    accelerate_module(module, fixture.switches)
+    if isinstance(module, StructureFlow):
+        return fused_structure_flow(module, fixture.switches)
+    if isinstance(module, LatentFlow):
+        return fused_latent_flow(module, fixture.switches)
     return module
 
 
-def _raw_output(module: nn.Module, io: Mapping[str, Tensor]) -> Tensor:
+def _raw_output(module: nn.Module, io: Mapping[str, Tensor], fixture: Fixture) -> Tensor:
     output: Tensor | SparseTensor
     if isinstance(module, StructureFlow):
         output = module(io["in.x"], io["in.t"], io["in.cond"])
@@ -74,16 +80,19 @@ def _raw_output(module: nn.Module, io: Mapping[str, Tensor]) -> Tensor:
         output = module(io["in.z"])
     elif isinstance(module, LatentFlow):
         output = module(_sparse_input(io), io["in.t"], io["in.cond"])
+    elif isinstance(module, GaussianDecoder):
+        decode = raw_splats(module, fixture.switches, GraphRecorder(fixture.device))
+        output = decode(_sparse_input(io))
     else:
         output = module(_sparse_input(io))
     return output.feats if isinstance(output, SparseTensor) else output
 
 
-def _checks(module: nn.Module, io: Mapping[str, Tensor]) -> Iterator[Check]:
+def _checks(module: nn.Module, io: Mapping[str, Tensor], fixture: Fixture) -> Iterator[Check]:
     if isinstance(module, MeshDecoder):
         yield from decoder_checks(module, module(_sparse_input(io)), io)
         return
-    output = _raw_output(module, io)
+    output = _raw_output(module, io, fixture)
     if isinstance(module, StructureFlow):
         yield close("velocity", output, io["out"])
     elif isinstance(module, StructureDecoder):

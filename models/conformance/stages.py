@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,27 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from models.condition_to_3d import ConditionTo3D
 from models.conditioning import crop_to_object, normalized_pixels
 from models.conformance.fixtures import Fixture
 from models.conformance.meshes import mesh_checks
+from models.conformance.multi_image import MultiImage, MultiImageField
 from models.conformance.ply_columns import ply_check
 from models.conformance.report import Check, bounded, close, exact, failed, skipped
-from models.fast.plan import accelerate, accelerate_module
+from models.fast.graphs import GraphRecorder
+from models.fast.trellis.networks import accelerate
+from models.fast.trellis.structure_flow import structure_fields
 from models.mesh.group_norm import ObjectGroupNorm
 from models.sampling import (
-    LatentField,
-    MultiImage,
     SamplerSettings,
     SampleStep,
-    StructureField,
     request_generator,
+    sample,
     trajectory,
 )
 from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid, downsample, subdivide, upsample
 from models.structure import StructureFlow
+from models.trellis.modules import Modules
+from models.trellis.networks import Networks, plain_networks
 from models.weights import build_module, load_module
 
 
@@ -72,10 +75,11 @@ def sampler_checks(fixture: Fixture) -> Iterator[Check]:
     """Trajectories of the structure flow that lies in a neighbouring folder."""
     io, meta = fixture.tensors(), fixture.json("meta.json")
     flow = _neighbour_flow(fixture, str(meta["model"]))
+    fields = structure_fields(flow, fixture.switches, GraphRecorder(fixture.device))
     cond = io["cond"].expand(len(io["noise"]), -1, -1)
     for name in sorted(key.removesuffix(".samples") for key in io if key.endswith(".samples")):
         settings = _settings(meta[name]["params"])
-        steps = list(trajectory(StructureField(flow, [cond], settings), io["noise"], settings))
+        steps = list(trajectory(fields(cond, settings), io["noise"], settings))
         yield from _trajectory_checks(name, steps, io)
 
 
@@ -90,7 +94,6 @@ def _neighbour_flow(fixture: Fixture, description: str) -> StructureFlow:
         device=fixture.device,
     )
     assert isinstance(flow, StructureFlow)
-    accelerate_module(flow, fixture.switches)
     return flow
 
 
@@ -135,27 +138,31 @@ def _opened(path: Path) -> Image.Image:
 def pipeline_checks(fixture: Fixture) -> Iterator[Check]:
     """A whole run, stage by stage, each on our own results of the stage before."""
     io, meta = fixture.tensors(), fixture.json("meta.json")
-    stages = ConditionTo3D.load(fixture.folder, device=fixture.device)
-    accelerate(stages, fixture.switches)
+    plain = plain_networks(Modules.load(fixture.folder, device=fixture.device))
+    networks = accelerate(plain, fixture.switches) if fixture.switches.names() else plain
+    defaults = networks.modules.defaults
     yield from _noise_checks(int(meta["seed"]), io)
     cond = io["cond"].expand(len(io["noise_ss"]), -1, -1)
-    z = stages.sample_structure(cond, io["noise_ss"], stages.defaults.structure)
+    with networks.structure_field(cond, defaults.structure) as structure:
+        z = sample(structure, io["noise_ss"], defaults.structure)
     yield close("structure latents", z, io["z_s"])
-    yield close("occupancy logits", stages.structure_decoder(z), io["occ_logits"])
-    coords = stages.decode_structure(z)
+    yield close("occupancy logits", networks.structure_logits(z), io["occ_logits"])
+    coords = networks.decode_structure(z)
     yield exact("coordinates", coords, io["coords"])
     if not torch.equal(coords, io["coords"]):
         yield failed("latents and splats", "not run: the coordinates differ")
         return
-    field = LatentField(stages.latent_field(cond, stages.defaults.latents), VoxelGrid(coords))
-    latents = stages.sample_latents(field, io["noise_slat"])
+    grid = VoxelGrid(coords)
+    with networks.latent_field(cond, defaults.latents)(grid) as field:
+        feats = sample(field, io["noise_slat"], defaults.latents)
+    latents = networks.modules.latents(SparseTensor(grid=grid, feats=feats))
     yield close("latents", latents.feats, io["slat.feats"])
-    for i, splats in enumerate(stages.decode_gaussians(latents)):
+    for i, splats in enumerate(networks.decode_gaussians(latents)):
         yield ply_check(f"ply {i}", splats, io[f"gs{i}.ply"])
     if "mesh0.faces" in io:
-        for i, mesh in enumerate(stages.decode_mesh(latents)):
+        for i, mesh in enumerate(networks.decode_mesh(latents)):
             yield from mesh_checks(f"mesh {i}", mesh, f"mesh{i}", io)
-    yield from _multi_image_checks(stages, io)
+    yield from _multi_image_checks(networks, io)
 
 
 def _noise_checks(seed: int, io: Mapping[str, Tensor]) -> Iterator[Check]:
@@ -164,11 +171,14 @@ def _noise_checks(seed: int, io: Mapping[str, Tensor]) -> Iterator[Check]:
         yield close(name, torch.randn(io[name].shape, generator=generator), io[name])
 
 
-def _multi_image_checks(stages: ConditionTo3D, io: Mapping[str, Tensor]) -> Iterator[Check]:
+def _multi_image_checks(networks: Networks, io: Mapping[str, Tensor]) -> Iterator[Check]:
+    settings = networks.modules.defaults.structure
     for mode in MultiImage:
         key = f"multi.{mode.value}.z_s"
         if key in io:
             noise = io["noise_ss"][: len(io[key])]
             images = [image.expand(len(noise), -1, -1) for image in io["multi.cond"][:, None]]
-            z = stages.sample_structure(images, noise, stages.defaults.structure, mode)
+            with ExitStack() as opened:
+                fields = [opened.enter_context(networks.structure_field(cond, settings)) for cond in images]
+                z = sample(MultiImageField(fields, mode), noise, settings)
             yield close(f"{mode.value} structure latents", z, io[key])

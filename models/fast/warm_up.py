@@ -8,8 +8,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.fast.trellis.padding import USUAL, PaddedSize, sizes
-from models.image_to_3d import ImageTo3D, SamplerSettings
-from models.sampling import request_generator
+from models.sampling import SamplerSettings, request_generator
+from models.trellis.image_to_3d import ImageTo3D
 
 GREY = 128
 ODD = 3  # so many fewer than a size holds: objects hardly ever fill one
@@ -23,24 +23,25 @@ def warm_up(
     The samplers' guidance should be that of the requests: steps with and without it are different shapes.
     """
     generators = [request_generator(seed) for seed in range(batch_size)]
-    side = model.image_encoder.image_size
+    side = model.networks.image_size
     cond = model.encode_image([np.full((side, side, 3), GREY, np.uint8)] * batch_size)
     model.sample_structure(cond, generators, structure)
     few = replace(latents, steps=2, rescale_t=1.0, cfg_interval=(0.75, 1.0))  # one step guided, one not
+    resolution = model.networks.modules.latent_flow.config.resolution
     for size in reversed(sizes_of(model)):  # later ones fit into the largest one's memory
-        voxels = [ball(size, model.stages.latent_flow.config.resolution).to(model.device)] * batch_size
-        model.decode_gaussians(
-            model.sample_latents(lambda: model.stages.latent_field(cond, few), voxels, generators)
-        )
+        voxels = [ball(size, resolution).to(model.device)] * batch_size
+        with torch.no_grad():
+            field = model.networks.latent_field(cond, few)
+        model.decode_gaussians(model.sample_latents(field, voxels, generators, few))
 
 
 def sizes_of(model: ImageTo3D) -> list[PaddedSize]:
     """One object for each padded size, hardly smaller; a single small one where nothing is recorded."""
-    flow = model.stages.latent_flow
-    cells = (flow.config.resolution // 2) ** 3
-    if flow.recorded is None:
+    recorded = model.networks.recorded_voxels
+    cells = (model.networks.modules.latent_flow.config.resolution // 2) ** 3
+    if not recorded:
         return [PaddedSize(tokens=cells // 32, voxels=cells // 8)]
-    largest = min(model.max_voxels or 8 * cells, 8 * cells, flow.recorded.max_voxels)
+    largest = min(model.max_voxels or 8 * cells, 8 * cells, recorded)
     objects = []
     for size in sizes(largest, USUAL):
         tokens = min(size.tokens, cells) - ODD

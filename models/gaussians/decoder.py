@@ -8,7 +8,6 @@ World space is TRELLIS's cube [-0.5, 0.5]^3, z up.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -69,7 +68,6 @@ class GaussianDecoder(LatentDecoder):
     def __init__(self, config: GaussianDecoderConfig) -> None:
         super().__init__(config.trunk)
         self.config = config
-        self.recorded: Callable[[SparseTensor], Tensor | None] | None = None  # runs instead where it can
         num = config.gaussians.num_gaussians
         self.out_layer = nn.Linear(config.trunk.model_channels, 14 * num)
         with torch.device("cpu"):  # on meta, where modules are built, this would import torch's compiler
@@ -77,9 +75,11 @@ class GaussianDecoder(LatentDecoder):
         self.register_buffer("offset_perturbation", offsets)
 
     def forward(self, x: SparseTensor) -> Float[Tensor, "voxels 14*n"]:
-        if self.recorded is not None and (replayed := self.recorded(x)) is not None:
-            return replayed
-        raw: Tensor = self.out_layer(layer_norm(self.trunk(x).float(), FINAL_EPS))
+        return self.head(self.trunk(x))
+
+    def head(self, h: Float[Tensor, "voxels channels"]) -> Float[Tensor, "voxels 14*n"]:
+        """Raw parameters of the trunk's features."""
+        raw: Tensor = self.out_layer(layer_norm(h.float(), FINAL_EPS))
         return raw
 
     def to_gaussians(self, raw: Float[Tensor, "voxels 14*n"], grid: VoxelGrid) -> list[Gaussians]:

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.fast.trellis.trunk import RunTrunk, run_plain
 from models.layers import ModuleList, PlainBlock, torso_dtype, voxel_position_embedding
 from models.sparse import Segments, SparseTensor, VoxelGrid
 
@@ -39,7 +38,6 @@ class LatentDecoder(nn.Module):
 
     def __init__(self, config: LatentDecoderConfig) -> None:
         super().__init__()
-        self.run_trunk: RunTrunk = run_plain
         self.trunk_config = config
         width = config.model_channels
         self.input_layer = nn.Linear(config.latent_channels, width)
@@ -55,13 +53,20 @@ class LatentDecoder(nn.Module):
 
     def trunk(self, x: SparseTensor) -> Float[Tensor, "voxels channels"]:
         """Features in the torso's precision."""
+        h = self.embedded(x)
+        for block, windows in zip(self.blocks, self.segments(x.grid), strict=True):
+            h = block(h, windows)
+        return h
+
+    def embedded(self, x: SparseTensor) -> Float[Tensor, "voxels channels"]:
+        """What the first block gets."""
         h: Tensor = self.input_layer(x.feats) + voxel_position_embedding(
             x.grid, self.trunk_config.model_channels
         )
-        h = h.to(self.torso_dtype)
-        return self.run_trunk(list(self.blocks), h, self._segments(x.grid))
+        return h.to(self.torso_dtype)
 
-    def _segments(self, grid: VoxelGrid) -> Sequence[Segments]:
+    def segments(self, grid: VoxelGrid) -> Sequence[Segments]:
+        """What attends to each other in each block."""
         config = self.trunk_config
         if config.attn_mode == "full":
             return [grid.objects] * config.num_blocks

@@ -8,14 +8,11 @@ feats [N, 8] -> Linear -> residual blocks, x1/2 a level -> + position -> modulat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.fast.trellis import residual as fast_residual
-from models.fast.trellis.block import RunBlock, run_plain
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers import (
     FINAL_EPS,
@@ -23,17 +20,12 @@ from models.layers import (
     ModulatedBlock,
     ModuleList,
     Projection,
-    RunModulations,
     TimestepEmbedder,
     layer_norm,
-    modulations_at,
     torso_dtype,
     voxel_position_embedding,
 )
 from models.sparse import SparseTensor, VoxelGrid
-
-if TYPE_CHECKING:
-    from models.fast.trellis.latent_flow import GraphedLatentFlow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +59,11 @@ class LatentFlowConfig:
 
 
 class LatentFlow(nn.Module):
-    """Velocity field; see the module's figure.
-
-    `run_modulations`, `run_block` and `run_residual` may be set to faster equals, and `recorded` to whatever
-    runs a sampler's steps from recorded kernels.
-    """
-
-    run_modulations: RunModulations
-    run_block: RunBlock
-    run_residual: "fast_residual.RunResidual"
-    recorded: "GraphedLatentFlow | None"
+    """Velocity field; see the module's figure."""
 
     def __init__(self, config: LatentFlowConfig) -> None:
         super().__init__()
         self.config = config
-        self.run_modulations = modulations_at
-        self.run_block, self.run_residual, self.recorded = run_plain, fast_residual.run_plain, None
         width = config.model_channels
         levels = [*config.io_block_channels, width]
         self.t_embedder = TimestepEmbedder(width)
@@ -148,7 +129,7 @@ class LatentFlow(nn.Module):
             h.feats + voxel_position_embedding(h.grid, self.config.model_channels).to(h.feats.dtype)
         )
         for block, context in zip(self.blocks, contexts, strict=True):
-            h = h.replace(self.run_block(block, h.feats, next(steps), h.grid.objects, context))
+            h = h.replace(block(h.feats, next(steps), h.grid.objects, context))
         h = self._decode(h, skips, steps)
         return x.replace(self.out_layer(layer_norm(h.feats, FINAL_EPS).float()))
 
@@ -158,7 +139,7 @@ class LatentFlow(nn.Module):
         """Input blocks; the second result holds what went into the first and what each of them gave."""
         skips = [h]
         for block in self.input_blocks:
-            h = self.run_residual(block, h, next(modulations), None)
+            h = block(h, next(modulations))
             skips.append(h)
         return h, skips
 
@@ -169,7 +150,7 @@ class LatentFlow(nn.Module):
             skip = skips.pop()
             if self.config.use_skip_connection:
                 h = h.replace(torch.cat([h.feats, skip.feats], dim=1))
-            h = self.run_residual(block, h, next(modulations), skips[-1].grid)
+            h = block(h, next(modulations), skips[-1].grid)
         return h
 
     def _torso_grid(self, grid: VoxelGrid) -> VoxelGrid:

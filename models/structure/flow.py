@@ -5,24 +5,21 @@
 Tokens run x-major (z fastest); inside a patch the channel order is (channel, px, py, pz).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.fast.trellis.block import RunBlock, run_plain
 from models.layers import (
     FINAL_EPS,
     Context,
     ModulatedBlock,
     ModuleList,
-    RunModulations,
     TimestepEmbedder,
     absolute_position_embedding,
     layer_norm,
-    modulations_at,
     torso_dtype,
 )
 from models.sparse import uniform_segments
@@ -53,22 +50,14 @@ class StructureFlowConfig:
         return (self.resolution // self.patch_size) ** 3
 
 
-RunVelocity = Callable[["StructureFlow", Tensor, Sequence[Tensor], Sequence[Context]], Tensor]
-
-
 class StructureFlow(nn.Module):
-    """Velocity field; see the module's figure. What is called `run_...` may be set to faster equals."""
+    """Velocity field; see the module's figure."""
 
     pos_emb: Tensor
-    run_block: RunBlock
-    run_velocity: RunVelocity
-    run_modulations: RunModulations
 
     def __init__(self, config: StructureFlowConfig) -> None:
         super().__init__()
         self.config = config
-        self.run_block, self.run_velocity = run_plain, StructureFlow.velocity
-        self.run_modulations = modulations_at
         width, patch_volume = config.model_channels, config.patch_size**3
         self.t_embedder = TimestepEmbedder(width)
         with torch.device("cpu"):  # on meta, where modules are built, this would import torch's compiler
@@ -127,7 +116,7 @@ class StructureFlow(nn.Module):
         h = self.input_layer(patchify(x, self.config.patch_size)) + self.pos_emb
         h = h.flatten(0, 1).to(self.torso_dtype)
         for block, modulation, context in zip(self.blocks, modulations, contexts, strict=True):
-            h = self.run_block(block, h, modulation, objects, context)
+            h = block(h, modulation, objects, context)
         h = self.out_layer(layer_norm(h.float(), FINAL_EPS))
         return unpatchify(h.unflatten(0, (len(x), -1)), self.config.patch_size)
 

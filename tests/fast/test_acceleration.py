@@ -9,24 +9,19 @@ import torch
 from torch import Tensor
 
 from models.fast.graphs import GraphRecorder
-from models.fast.plan import (
-    Switches,
-    accelerate_latent_flow,
-    accelerate_module,
-    accelerate_structure_flow,
-)
+from models.fast.plan import Switches
 from models.fast.trellis.block import dense_block
-from models.fast.trellis.gaussian_decoder import graphed_decoder
-from models.fast.trellis.latent_flow import GraphedLatentFlow
+from models.fast.trellis.gaussian_decoder import RecordedGaussianDecoder
+from models.fast.trellis.latent_flow import RecordedLatentFlow, latent_fields
+from models.fast.trellis.modulations import kept_modulations
 from models.fast.trellis.padding import padded_size
 from models.fast.trellis.residual import FastResidual
+from models.fast.trellis.structure_flow import structure_fields
 from models.fast.trellis.trunk import in_window_order
-from models.latents import LatentFlow
 from models.latents.residual import SparseResidualBlock
 from models.layers import PlainBlock
 from models.sampling import GridlessField, LatentField, SamplerSettings, StructureField, sample
 from models.sparse import Segments, SparseTensor, VoxelGrid, uniform_segments
-from models.structure import StructureFlow
 from tests.models.small_models import (
     random_voxels,
     small_gaussian_decoder,
@@ -48,10 +43,10 @@ def error(actual: Tensor, expected: Tensor) -> float:
 def test_fast_structure_blocks_change_rounding_only(objects: int) -> None:
     flow = small_structure_flow()
     noise, cond = torch.randn(objects, 3, 4, 4, 4), torch.randn(objects, 5, 16)
-    expected = sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
+    expected = sample(StructureField.of(flow, cond, SETTINGS), noise, SETTINGS)
     for switches in (ON, replace(ON, graphs=True), Switches(graphs=True)):
-        accelerate_structure_flow(flow, switches, GraphRecorder("cpu"))
-        actual = sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
+        fields = structure_fields(flow, switches, GraphRecorder("cpu"))
+        actual = sample(fields(cond, SETTINGS), noise, SETTINGS)
         assert error(actual, expected) < TOLERANCE
 
 
@@ -63,28 +58,26 @@ def test_fast_latent_blocks_change_rounding_only(counts: tuple[int, ...]) -> Non
     coords = random_voxels(*counts)
     noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
 
-    def made(flow: LatentFlow) -> Tensor:
-        return sample(LatentField(GridlessField(flow, [cond], SETTINGS), VoxelGrid(coords)), noise, SETTINGS)
-
-    expected = made(flow)
+    grid = VoxelGrid(coords)
+    expected = sample(LatentField(GridlessField.of(flow, cond, SETTINGS), grid), noise, SETTINGS)
     for switches in (ON, replace(ON, blocks=False), replace(ON, residuals=False), replace(ON, graphs=True)):
-        accelerate_latent_flow(flow, switches, GraphRecorder("cpu"))
-        assert error(made(flow), expected) < TOLERANCE
+        fields = latent_fields(flow, switches, GraphRecorder("cpu"))
+        actual = sample(fields(cond, SETTINGS)(VoxelGrid(coords)), noise, SETTINGS)
+        assert error(actual, expected) < TOLERANCE
+    again = sample(LatentField(GridlessField.of(flow, cond, SETTINGS), grid), noise, SETTINGS)
+    assert torch.equal(again, expected)  # the plain flow is what it was
 
 
 @pytest.mark.slow
 @torch.no_grad()
 def test_padded_latent_steps_serve_object_after_object() -> None:
-    flow, plain = small_latent_flow(16), small_latent_flow(16)
-    recorder = GraphRecorder("cpu")
-    accelerate_latent_flow(flow, Switches(graphs=True), recorder)
+    flow, recorder = small_latent_flow(16), GraphRecorder("cpu")
+    fields = latent_fields(flow, Switches(graphs=True), recorder)
     for seed, counts in enumerate([(300,), (40,), (200,), (100, 260), (260, 100)]):
         grid = VoxelGrid(random_voxels(*counts, seed=seed))
         noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
-        actual, expected = (
-            sample(LatentField(GridlessField(f, [cond], SETTINGS), grid), noise, SETTINGS)
-            for f in (flow, plain)
-        )
+        plain = LatentField(GridlessField.of(flow, cond, SETTINGS), grid)
+        actual, expected = (sample(field, noise, SETTINGS) for field in (fields(cond, SETTINGS)(grid), plain))
         assert error(actual, expected) < TOLERANCE
     assert recorder.num_recordings == 2  # one object or two: all have one padded size
 
@@ -111,54 +104,49 @@ def test_short_latent_steps_leave_out_blocks_of_the_torso_and_nothing_else(count
         seen.append((id(block), tuple(x.shape), modulation.numpy().tobytes()))
         return residual(block, x, modulation, *tables)
 
-    accelerate_latent_flow(flow, Switches(graphs=True))
-    flow.recorded = GraphedLatentFlow(flow, Rehearsing("cpu"), dense_block(Switches().attention), noted)
+    steps = RecordedLatentFlow(flow, Rehearsing("cpu"), dense_block(Switches().attention), noted)
     noise, cond = torch.randn(sum(counts), 4), torch.randn(len(counts), 5, 16)
-    sample(
-        LatentField(GridlessField(flow, [cond], SETTINGS), VoxelGrid(random_voxels(*counts))), noise, SETTINGS
-    )
+    sample(steps.field(flow, cond, SETTINGS)(VoxelGrid(random_voxels(*counts))), noise, SETTINGS)
     num_blocks = len(flow.input_blocks) + len(flow.out_blocks)
     runs = [seen[i : i + num_blocks] for i in range(0, len(seen), num_blocks)]
     assert runs
     assert runs[::2] == runs[1::2]
 
 
-@pytest.mark.parametrize(
-    "flow", [small_structure_flow(), small_latent_flow(16)], ids=["structure", "latents"]
-)
+@pytest.mark.parametrize("kind", ["structure", "latents"])
 @torch.no_grad()
-def test_recorded_flows_compute_a_schedules_modulations_once(flow: StructureFlow | LatentFlow) -> None:
-    accelerate_module(flow, Switches(graphs=True))
+def test_recorded_flows_compute_a_schedules_modulations_once(kind: str) -> None:
+    flow = small_structure_flow() if kind == "structure" else small_latent_flow(16)
     computed = list[int]()
     flow.t_embedder.register_forward_hook(lambda module, inputs, out: computed.append(len(out)))
+    kept, device = kept_modulations(flow), torch.device("cpu")
     first, again, other = (
-        flow.run_modulations(flow, times, torch.device("cpu"))
-        for times in ((900.0, 500.0), (900.0, 500.0), (900.0, 400.0, 0.0))
+        kept(times, device) for times in ((900.0, 500.0), (900.0, 500.0), (900.0, 400.0, 0.0))
     )
     assert computed == [2, 3]
     expected = flow.modulations(torch.tensor([900.0, 400.0, 0.0]))
-    for kept, same, rows, row in zip(first, again, other, expected, strict=True):
-        assert torch.equal(kept, same)
+    for one, same, rows, row in zip(first, again, other, expected, strict=True):
+        assert torch.equal(one, same)
         assert torch.equal(rows, row)
-    accelerate_module(flow, Switches())
+
+
+@torch.no_grad()
+def test_plain_flows_keep_nothing_of_parameters_that_may_still_learn() -> None:
+    flow, cond = small_structure_flow(), torch.randn(1, 5, 16)
+    first = StructureField.of(flow, cond, SETTINGS).modulations
     next(flow.t_embedder.parameters()).zero_()
-    changed = flow.run_modulations(flow, (900.0, 500.0), torch.device("cpu"))
-    assert not torch.equal(changed[0], first[0])  # what may still learn keeps nothing
+    assert not torch.equal(StructureField.of(flow, cond, SETTINGS).modulations[0], first[0])
 
 
 @pytest.mark.slow
 @torch.no_grad()
 def test_objects_too_large_for_recorded_steps_take_the_plain_ones() -> None:
     flow, recorder = small_latent_flow(16), GraphRecorder("cpu")
-    accelerate_latent_flow(flow, Switches(graphs=True, recorded_voxels=1), recorder)
+    fields = latent_fields(flow, Switches(graphs=True, recorded_voxels=1), recorder)
     grid = VoxelGrid(random_voxels(2500, box=(24, 24, 24)))
     noise, cond = torch.randn(2500, 4), torch.randn(1, 5, 16)
-    expected = sample(
-        LatentField(GridlessField(small_latent_flow(16), [cond], SETTINGS), grid), noise, SETTINGS
-    )
-    assert torch.equal(
-        sample(LatentField(GridlessField(flow, [cond], SETTINGS), grid), noise, SETTINGS), expected
-    )
+    expected = sample(LatentField(GridlessField.of(flow, cond, SETTINGS), grid), noise, SETTINGS)
+    assert torch.equal(sample(fields(cond, SETTINGS)(grid), noise, SETTINGS), expected)
     assert recorder.num_recordings == 0
 
 
@@ -178,8 +166,8 @@ def test_a_decoder_on_padded_rows_gives_the_same_splats(counts: tuple[int, ...])
     decoder = small_gaussian_decoder()
     x = SparseTensor.of(random_voxels(*counts), torch.randn(sum(counts), 4))
     expected = decoder(x)
-    decoder.recorded = graphed_decoder(decoder, GraphRecorder("cpu"), attend_by_offsets)
-    assert error(decoder(x), expected) < TOLERANCE
+    fast = RecordedGaussianDecoder(decoder, GraphRecorder("cpu"), attend_by_offsets, decoder)
+    assert error(fast(x), expected) < TOLERANCE
 
 
 def test_padded_sizes_hold_what_they_are_asked_for() -> None:
@@ -202,7 +190,10 @@ def test_rows_in_window_order_come_back_in_their_own() -> None:
         group = torch.repeat_interleave(torch.tensor(windows.counts))
         return replace(windows, group_of_row=group, order=None)
 
-    decoder.run_trunk = lambda blocks, rows, segments: in_window_order(
-        lambda block, sorted_rows, windows: block(sorted_rows, contiguous(windows)), blocks, rows, segments
+    h = in_window_order(
+        lambda block, rows, windows: block(rows, contiguous(windows)),
+        list(decoder.blocks),
+        decoder.embedded(x),
+        decoder.segments(x.grid),
     )
-    assert error(decoder(x), expected) < TOLERANCE
+    assert error(decoder.head(h), expected) < TOLERANCE

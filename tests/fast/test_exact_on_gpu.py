@@ -12,9 +12,11 @@ import torch
 from command_line.places import ROOT
 from models.fast.graphs import GraphRecorder
 from models.fast.plan import Switches
+from models.fast.trellis.networks import accelerate
 from models.gaussians.gaussians import Gaussians
-from models.image_to_3d import ImageTo3D, SamplerSettings
 from models.matte import MatteCutter
+from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
+from models.trellis.networks import load_networks
 from runners.batching import answer_batch
 from runners.messages import SplatJob, SplatResult
 
@@ -60,9 +62,8 @@ def other_work() -> Iterator[None]:
 def test_an_exact_job_gives_the_same_bytes_whatever_else_is_in_work(switches: Switches) -> None:
     recorder = GraphRecorder("cuda") if switches.graphs else None
     cutter = MatteCutter.load(WEIGHTS / "matte", device="cuda", recorder=recorder)
-    model = ImageTo3D.load(
-        WEIGHTS / "image_to_3d", device="cuda", dtype=torch.float16, switches=switches, recorder=recorder
-    )
+    networks = load_networks(WEIGHTS / "image_to_3d", device="cuda", dtype=torch.float16)
+    model = ImageTo3D(accelerate(networks, switches, recorder) if switches.graphs else networks)
     made: dict[int, bytes] = {}
     sizes: list[int] = []
 

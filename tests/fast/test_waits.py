@@ -3,21 +3,14 @@
 import torch
 
 from models.fast.graphs import GraphRecorder
-from models.fast.plan import Switches, accelerate_latent_flow, accelerate_structure_flow
-from models.fast.trellis.gaussian_decoder import graphed_decoder
+from models.fast.plan import Switches
+from models.fast.trellis.gaussian_decoder import RecordedGaussianDecoder
+from models.fast.trellis.latent_flow import latent_fields
+from models.fast.trellis.structure_flow import structure_fields
 from models.gaussians.cleanup import clean_up
-from models.gaussians.decoder import GaussianDecoder
 from models.gaussians.gaussians import Gaussians
 from models.layers import PlainBlock
-from models.sampling import (
-    GridlessField,
-    LatentField,
-    SamplerSettings,
-    StructureField,
-    request_generator,
-    sample,
-    voxel_noise,
-)
+from models.sampling import SamplerSettings, request_generator, sample, voxel_noise
 from models.sparse import SparseTensor, VoxelGrid, segments_of
 from tests.fast.host_reads import host_reads
 from tests.models.small_models import (
@@ -39,11 +32,10 @@ def test_reads_are_seen() -> None:
 
 @torch.no_grad()
 def test_structure_steps_read_nothing() -> None:
-    flow = small_structure_flow()
-    accelerate_structure_flow(flow, Switches.all_on(), GraphRecorder("cpu"))
+    fields = structure_fields(small_structure_flow(), Switches.all_on(), GraphRecorder("cpu"))
     noise, cond = torch.randn(2, 3, 4, 4, 4), torch.randn(2, 5, 16)
     with host_reads() as reads:
-        sample(StructureField(flow, [cond], SETTINGS), noise, SETTINGS)
+        sample(fields(cond, SETTINGS), noise, SETTINGS)
     assert reads.places == []
 
 
@@ -53,24 +45,17 @@ def rows_alone(block: PlainBlock, x: torch.Tensor, offsets: torch.Tensor, longes
     return out
 
 
-def with_recorded_steps() -> GaussianDecoder:
-    decoder = small_gaussian_decoder()
-    decoder.recorded = graphed_decoder(decoder, GraphRecorder("cpu"), rows_alone)
-    return decoder
-
-
 @torch.no_grad()
 def test_from_voxels_to_splats_only_the_number_of_tokens_is_read() -> None:
-    flow, decoder = small_latent_flow(16), with_recorded_steps()
-    accelerate_latent_flow(flow, Switches.all_on(), GraphRecorder("cpu"))
+    recorder, decoder = GraphRecorder("cpu"), small_gaussian_decoder()
+    fields = latent_fields(small_latent_flow(16), Switches.all_on(), recorder)
+    decode = RecordedGaussianDecoder(decoder, recorder, rows_alone, decoder)
     coords, cond = random_voxels(*COUNTS), torch.randn(2, 5, 16)
     with host_reads() as reads:
         grid = VoxelGrid(coords, COUNTS)
         noise = voxel_noise([request_generator(seed) for seed in (0, 1)], grid.counts, 4)
-        latents = SparseTensor(
-            grid=grid, feats=sample(LatentField(GridlessField(flow, [cond], SETTINGS), grid), noise, SETTINGS)
-        )
-        made = decoder.to_gaussians(decoder(latents), grid)
+        latents = SparseTensor(grid=grid, feats=sample(fields(cond, SETTINGS)(grid), noise, SETTINGS))
+        made = decoder.to_gaussians(decode(latents), grid)
     assert [splats.num_splats for splats in made] == [4 * count for count in COUNTS]
     (place,) = reads.places
     assert place.startswith("grid.py")

@@ -1,7 +1,9 @@
 """The pipeline on recorded weights and a tiny random image encoder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 from command_line.places import ROOT
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
-from models.fast.plan import Switches, accelerate
+from models.fast.plan import Switches
+from models.fast.trellis.networks import accelerate
 from models.gaussians.gaussians import Gaussians
-from models.image_to_3d import ImageTo3D, SamplerSettings
+from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 
 SETTINGS = SamplerSettings(steps=2, cfg_strength=3, cfg_interval=(0.5, 1), rescale_t=3)
 
@@ -47,32 +50,38 @@ def generate(pipeline: ImageTo3D, images: list[np.ndarray], seeds: list[int]) ->
 
 
 def test_recorded_steps_are_prepared_as_far_as_they_can_be_before_the_host_waits_for_voxels(
-    pipeline: ImageTo3D, monkeypatch: pytest.MonkeyPatch
+    pipeline: ImageTo3D,
 ) -> None:
-    order, kind = list[str](), type(pipeline.stages)
+    order, fast = list[str](), accelerate(pipeline.networks, Switches(graphs=True))
 
-    def noted(name: str) -> Callable[..., object]:
-        method: Callable[..., object] = getattr(kind, name)
-
-        def call(*arguments: object) -> object:
+    def noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
             order.append(name)
-            return method(*arguments)
+            return function(*arguments)
 
         return call
 
-    for name in ("decode_structure", "latent_field"):
-        monkeypatch.setattr(kind, name, noted(name))
-    (expected,) = generate(pipeline, [picture(1)], [5])
-    accelerate(pipeline.stages, Switches(graphs=True))
-    try:
-        (actual,) = generate(pipeline, [picture(1)], [5])
-    finally:
-        accelerate(pipeline.stages, Switches())
-    assert order == ["decode_structure", "latent_field", "latent_field", "decode_structure"]
+    watched = replace(
+        fast, occupied=noted("voxels", fast.occupied), latent_field=noted("field", fast.latent_field)
+    )
+    (expected,), (actual,) = (generate(model, [picture(1)], [5]) for model in (pipeline, ImageTo3D(watched)))
+    assert order == ["field", "voxels"]
     assert isinstance(expected, Gaussians)
     assert isinstance(actual, Gaussians)
     torch.testing.assert_close(actual.means, expected.means, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(actual.colors, expected.colors, rtol=1e-4, atol=1e-4)
+
+
+def test_accelerated_networks_leave_the_plain_ones_as_they_are(pipeline: ImageTo3D) -> None:
+    before = generate(pipeline, [picture(1)], [5])[0]
+    fast = ImageTo3D(accelerate(pipeline.networks, Switches.all_on()))
+    generate(fast, [picture(1)], [5])
+    after = generate(pipeline, [picture(1)], [5])[0]
+    assert isinstance(before, Gaussians)
+    assert isinstance(after, Gaussians)
+    assert torch.equal(before.means, after.means)
+    parameters = [list(model.networks.modules.latent_flow.parameters()) for model in (pipeline, fast)]
+    assert [id(one) for one in parameters[0]] == [id(one) for one in parameters[1]]
 
 
 def test_the_same_seed_and_image_give_the_same_bits(pipeline: ImageTo3D) -> None:
@@ -109,12 +118,12 @@ def test_an_item_that_fails_fails_alone(pipeline: ImageTo3D) -> None:
     assert isinstance(generate(pipeline, [picture(1, alpha=0)], [1])[0], EmptyMatteError)
 
 
-def test_an_object_without_voxels_fails_alone(pipeline: ImageTo3D, monkeypatch: pytest.MonkeyPatch) -> None:
-    def only_the_second(z: torch.Tensor) -> torch.Tensor:
+def test_an_object_without_voxels_fails_alone(pipeline: ImageTo3D) -> None:
+    def only_the_second(logits: torch.Tensor) -> torch.Tensor:
         return torch.tensor([[1, 3, 4, 5], [1, 3, 4, 6]], dtype=torch.int32)
 
-    monkeypatch.setattr(type(pipeline.stages), "decode_structure", lambda _, z: only_the_second(z))
-    empty, whole = generate(pipeline, [picture(1), picture(2)], [5, 6])
+    model = ImageTo3D(replace(pipeline.networks, occupied=only_the_second))
+    empty, whole = generate(model, [picture(1), picture(2)], [5, 6])
     assert isinstance(empty, EmptyStructureError)
     assert isinstance(whole, Gaussians)
     assert whole.num_splats == 2 * 8

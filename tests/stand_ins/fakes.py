@@ -15,19 +15,17 @@ Encoders read 32 words of a prompt.
 
 import hashlib
 import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from configuration.schema import StageName
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError
 from models.gaussians.gaussians import Gaussians
@@ -36,6 +34,7 @@ from models.mesh.mesh import Mesh
 from models.prompt_lengths import cut
 from models.sparse import SparseTensor
 from models.stopping import between_steps
+from runners.models import MAKERS, Maker
 
 NUM_SPLATS = 7000
 SATED: set[str] = set()  # stages that lacked memory once
@@ -73,10 +72,6 @@ def lack_memory(stage: str, prompt: str) -> None:
 class TextToImage:
     """Writes the prompt into the image."""
 
-    @classmethod
-    def load(cls, folder: Path, **_: object) -> Self:
-        return cls()
-
     def cuts(self, prompt: str, max_sequence_length: int) -> list[str]:
         return cut("clip", len(prompt.split()), 32) + cut("t5", len(prompt.split()), max_sequence_length)
 
@@ -92,10 +87,6 @@ class TextToImage:
 class MatteCutter:
     """Adds an opaque alpha channel."""
 
-    @classmethod
-    def load(cls, folder: Path, **_: object) -> Self:
-        return cls()
-
     def cut_out(self, images: Sequence[Pixels]) -> list[Pixels | EmptyMatteError]:
         for image in images:
             lack_memory("matting", read_prompt(image))
@@ -107,23 +98,8 @@ class MatteCutter:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SamplerSettings:
-    """As the real one."""
-
-    steps: int
-    cfg_strength: float
-    cfg_interval: tuple[float, float]
-    rescale_t: float
-    noise_scale: float
-
-
 class ImageTo3D:
     """Makes a ball of the prompt's colour; the seed moves its splats."""
-
-    @classmethod
-    def load(cls, folder: Path, **_: object) -> Self:
-        return cls()
 
     def generate(
         self,
@@ -193,10 +169,6 @@ class Scores:
 class Scorer:
     """Dislikes `ugly`."""
 
-    @classmethod
-    def load(cls, folder: Path, **_: object) -> Self:
-        return cls()
-
     def cuts(self, prompt: str) -> list[str]:
         return cut("clip", len(prompt.split()), 32)
 
@@ -207,37 +179,32 @@ class Scorer:
         return [Scores(alignment=-1.0 if "ugly" in prompt else 1.0, aesthetics=9.0) for prompt in prompts]
 
 
-def modules() -> dict[str, ModuleType]:
-    """The stand-ins, under the names the runners import."""
-    return {
-        "models.image.text_to_image": _module(TextToImage=TextToImage),
-        "models.matte": _module(MatteCutter=MatteCutter),
-        "models.image_to_3d": _module(ImageTo3D=ImageTo3D, SamplerSettings=SamplerSettings),
-        "validation.scorer": _module(Scorer=Scorer, Scores=Scores),
+def makers() -> dict[StageName, Maker]:
+    """What the runners are handed in place of the real models."""
+    models = {
+        "text_to_image": TextToImage,
+        "matting": MatteCutter,
+        "image_to_3d": ImageTo3D,
+        "validation": Scorer,
     }
+    return {stage: _maker(model) for stage, model in models.items()}  # type: ignore[misc]
 
 
 def install() -> None:
-    """Puts the stand-ins where the runners import the real ones."""
-    sys.modules.update(modules())
+    """Hands the stand-ins to every runner that starts from now on."""
+    MAKERS.update(makers())
 
 
 @contextmanager
 def installed() -> Iterator[None]:
     """The same until the end of the block; runners made inside keep theirs."""
-    before = {name: sys.modules.get(name) for name in modules()}
+    before = dict(MAKERS)
     install()
     try:
         yield
     finally:
-        for name, module in before.items():
-            if module is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = module
+        MAKERS.update(before)
 
 
-def _module(**members: object) -> ModuleType:
-    module = ModuleType("stand_in")
-    vars(module).update(members)
-    return module
+def _maker(model: Callable[[], Any]) -> Maker:
+    return lambda configuration, device: model()

@@ -6,26 +6,24 @@ without them, a batch of objects with different numbers of tokens takes the plai
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.fast.kernels import normed, normed_heads, normed_sum
 from models.fast.kernels.rows import Norm
+from models.fast.plan import AttentionBackend
 from models.fast.trellis.attention import AttentionAndSum, filled_attention, plain_attention
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.blocks import ModulatedBlock
 from models.layers.norms import BLOCK_EPS
 from models.sparse.segments import Segments
 
-AttentionBackend = Literal["default", "flash", "cudnn"]
 BACKENDS = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION}
 
 DenseBlock = Callable[[ModulatedBlock, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
-RunBlock = Callable[[ModulatedBlock, Tensor, Tensor, Segments, Context], Tensor]
 
 
 def dense_block(backend: AttentionBackend, filled: AttentionAndSum = plain_attention) -> DenseBlock:
@@ -53,27 +51,28 @@ def dense_block(backend: AttentionBackend, filled: AttentionAndSum = plain_atten
     return forward
 
 
-def run_plain(
-    block: ModulatedBlock, x: Tensor, modulation: Tensor, objects: Segments, context: Context
-) -> Tensor:
-    """The block as it is."""
-    out: Tensor = block(x, modulation, objects, context)
-    return out
+class FusedBlock(ModulatedBlock):
+    """A block's own parts, run by a dense block where all groups are equally long."""
 
+    def __init__(self, block: ModulatedBlock, dense: DenseBlock) -> None:
+        """Shares the parts of `block`."""
+        nn.Module.__init__(self)
+        self.norm2, self.mlp, self.adaLN_modulation = block.norm2, block.mlp, block.adaLN_modulation
+        self.self_attn, self.cross_attn = block.self_attn, block.cross_attn
+        self._dense = dense
 
-def run_with(dense: DenseBlock) -> RunBlock:
-    """A runner that takes `dense` where all groups are equally long."""
-
-    def run(
-        block: ModulatedBlock, x: Tensor, modulation: Tensor, objects: Segments, context: Context
-    ) -> Tensor:
+    def forward(
+        self,
+        x: Float[Tensor, "tokens channels"],
+        modulation: Float[Tensor, "objects_or_one 6*channels"],
+        objects: Segments,
+        context: Context,
+    ) -> Float[Tensor, "tokens channels"]:
         if objects.uniform_length is None:
-            return run_plain(block, x, modulation, objects, context)
+            return super().forward(x, modulation, objects, context)
         groups = x.view(objects.num_groups, objects.uniform_length, -1)
-        keys, values = context.keys, context.values
-        return dense(block, groups, modulation, keys, values, context.unconditional(), None).flatten(0, 1)
-
-    return run
+        keys, values, constant = context.keys, context.values, context.unconditional()
+        return self._dense(self, groups, modulation, keys, values, constant, None).flatten(0, 1)
 
 
 def _self_attention(

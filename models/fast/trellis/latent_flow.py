@@ -1,9 +1,9 @@
-"""A latent flow's velocities by recorded kernels, on padded grids.
+"""A latent flow's velocities, fused, and recorded on padded grids.
 
 The formula is `LatentFlow.velocity`'s, on tensors alone; the numbers differ by rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -12,17 +12,81 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.graphs import GraphRecorder
-from models.fast.trellis.block import DenseBlock
-from models.fast.trellis.padding import MAX_VOXELS, FlowTables, PaddedGrid
-from models.fast.trellis.residual import TensorResidual
+from models.fast.parts import with_parts
+from models.fast.plan import MAX_VOXELS, Switches
+from models.fast.trellis.block import DenseBlock, FusedBlock
+from models.fast.trellis.modulations import kept_modulations
+from models.fast.trellis.padding import FlowTables, PaddedGrid, pad
+from models.fast.trellis.residual import FastResidual, FusedResidual, TensorResidual
+from models.fast.trellis.structure_flow import planned_block
 from models.latents.flow import LatentFlow
-from models.latents.residual import Resampling
-from models.layers import FINAL_EPS, Context, layer_norm
+from models.latents.residual import Resampling, SparseResidualBlock
+from models.layers import FINAL_EPS, ModuleList, Projection, layer_norm
+from models.sampling import GridlessField, LatentField, SamplerSettings, VelocityField
+from models.sampling.fields import Condition, modulations_of, times_of
+from models.sparse import VoxelGrid
 
 GROUP = "latent_flow"
 
+FieldOn = Callable[[VoxelGrid], VelocityField]
 
-class GraphedLatentFlow:
+
+def latent_fields(
+    flow: LatentFlow, plan: Switches, recorder: GraphRecorder | None = None
+) -> Callable[[Condition, SamplerSettings], FieldOn]:
+    """The flow under conditions, as planned; `recorder` is wanted for recorded steps."""
+    block, residual = planned_block(plan, flow.input_layer.weight.device), FastResidual()
+    fused = _fused(flow, plan, block, residual)
+    if plan.graphs:
+        assert recorder is not None
+        steps = RecordedLatentFlow(flow, recorder, block, residual, plan.recorded_voxels)
+        return lambda cond, settings: steps.field(fused, cond, settings)
+
+    def field(cond: Condition, settings: SamplerSettings) -> FieldOn:
+        gridless = GridlessField.of(fused, cond, settings)
+        return lambda grid: LatentField(gridless, grid)
+
+    return field
+
+
+def fused_latent_flow(flow: LatentFlow, plan: Switches) -> LatentFlow:
+    """A flow of the same parameters with the planned blocks; the number of voxels stays variable."""
+    return _fused(flow, plan, planned_block(plan, flow.input_layer.weight.device), FastResidual())
+
+
+def _fused(flow: LatentFlow, plan: Switches, block: DenseBlock, residual: TensorResidual) -> LatentFlow:
+    def residuals(blocks: ModuleList[SparseResidualBlock]) -> ModuleList[SparseResidualBlock]:
+        return ModuleList(FusedResidual(part, residual) for part in blocks)
+
+    if plan.blocks:
+        flow = with_parts(flow, blocks=ModuleList(FusedBlock(part, block) for part in flow.blocks))
+    if plan.residuals:
+        into, out = residuals(flow.input_blocks), residuals(flow.out_blocks)
+        flow = with_parts(flow, input_blocks=into, out_blocks=out)
+    return flow
+
+
+class RecordedLatentField:
+    """A latent flow's recorded steps on a padded grid under a condition; the state is [voxels, channels]."""
+
+    def __init__(self, steps: "RecordedLatentFlow", padded: PaddedGrid, field: GridlessField) -> None:
+        """Computes what all steps on the grid have in common."""
+        self._steps, self._padded, self._field = steps, padded, field
+        steps.prepare(padded)
+
+    def conditional(self, x: Tensor, step: int) -> Tensor:
+        return self._velocities(x, step, guided=False)[0]
+
+    def guided(self, x: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        conditional, unconditional = self._velocities(x, step, guided=True)
+        return conditional, unconditional
+
+    def _velocities(self, x: Tensor, step: int, *, guided: bool) -> tuple[Tensor, ...]:
+        modulations = modulations_of(self._field.modulations, step)
+        return self._steps.velocity(self._padded, x, modulations, self._field.projections, guided=guided)
+
+
+class RecordedLatentFlow:
     """Runs a flow's steps through a recorder."""
 
     def __init__(
@@ -44,9 +108,22 @@ class GraphedLatentFlow:
         self._recorder = recorder
         self._block = block
         self._residual = residual
-        self.max_voxels = max_voxels
+        self._max_voxels = max_voxels
+        self._modulations = kept_modulations(flow)
         with torch.no_grad():
-            self._unconditional = [block.cross_attn.unconditional() for block in flow.blocks]
+            self._unconditional = [part.cross_attn.unconditional() for part in flow.blocks]
+
+    def field(self, otherwise: LatentFlow, cond: Condition, settings: SamplerSettings) -> FieldOn:
+        """The flow under a condition; `otherwise` runs on grids that are too large to be recorded."""
+        modulations = self._modulations(times_of(settings), cond.device)
+        projections = self._flow.projections(cond)
+        field = GridlessField(flow=otherwise, modulations=modulations, projections=projections)
+
+        def on(grid: VoxelGrid) -> VelocityField:
+            padded = pad(grid, self._max_voxels)
+            return LatentField(field, grid) if padded is None else RecordedLatentField(self, padded, field)
+
+        return on
 
     def prepare(self, padded: PaddedGrid) -> None:
         """Computes what all steps on a grid have in common; the first one would otherwise."""
@@ -61,7 +138,7 @@ class GraphedLatentFlow:
         padded: PaddedGrid,
         x: Float[Tensor, "voxels channels"],
         modulations: Sequence[Float[Tensor, "1 modulation"]],
-        contexts: Sequence[Context],
+        projections: Sequence[Projection],
         *,
         guided: bool,
     ) -> tuple[Float[Tensor, "voxels channels"], ...]:
@@ -73,8 +150,8 @@ class GraphedLatentFlow:
             self._positions(padded),
             *both,
             *modulations,
-            *(context.keys for context in contexts),
-            *(context.values for context in contexts),
+            *(projection.keys for projection in projections),
+            *(projection.values for projection in projections),
         ]
         step = self._guided if guided else self._plain
         (out,) = self._recorder.run(GROUP, guided, step, inputs, short=partial(step, depth=1))

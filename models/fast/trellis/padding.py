@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from models.fast.plan import MAX_VOXELS
 from models.layers.embeddings import voxel_position_embedding
 from models.sparse import VoxelGrid
 from models.transfer import sent
@@ -20,7 +21,6 @@ from models.transfer import sent
 TOKEN_SIZES = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 8192)
 VOXELS_PER_FOUR_TOKENS = (17, 20, 32)  # surfaces have about 16, nothing has more than 32
 USUAL = 20  # up to here sizes are recorded before the first request
-MAX_VOXELS = 40_960  # of a surface; larger ones keep an H100 busy without recorded kernels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ WIDE = 512  # channels from which the neighbours' features are too many to lie s
 TAPS_AT_ONCE = 9
 
 TensorResidual = Callable[[SparseResidualBlock, Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]
-RunResidual = Callable[[SparseResidualBlock, SparseTensor, Tensor, VoxelGrid | None], SparseTensor]
 
 
 class FastResidual:
@@ -76,32 +75,32 @@ class FastResidual:
         return out
 
 
-def run_plain(
-    block: SparseResidualBlock, x: SparseTensor, modulation: Tensor, fine: VoxelGrid | None
-) -> SparseTensor:
-    """The block as it is."""
-    out: SparseTensor = block(x, modulation, fine=fine)
-    return out
+class FusedResidual(SparseResidualBlock):
+    """A block's own parts, run on tensors alone."""
 
+    def __init__(self, block: SparseResidualBlock, tensors: TensorResidual) -> None:
+        """Shares the parts of `block`."""
+        nn.Module.__init__(self)
+        self.resampling, self.norm1, self.emb_layers = block.resampling, block.norm1, block.emb_layers
+        self.conv1, self.conv2, self.skip_connection = block.conv1, block.conv2, block.skip_connection
+        self._tensors = tensors
 
-def run_with(tensors: TensorResidual) -> RunResidual:
-    """A runner that takes `tensors` in place of the block."""
-
-    def run(
-        block: SparseResidualBlock, x: SparseTensor, modulation: Tensor, fine: VoxelGrid | None
+    def forward(
+        self,
+        x: SparseTensor,
+        modulation: Float[Tensor, "objects_or_one 2*out"],
+        fine: VoxelGrid | None = None,
     ) -> SparseTensor:
-        if block.resampling is not Resampling.UP:
-            x = downsample(x) if block.resampling is Resampling.DOWN else x
+        if self.resampling is not Resampling.UP:
+            x = downsample(x) if self.resampling is Resampling.DOWN else x
             table, rows = x.grid.neighbours, expand_to_rows(modulation, x.grid.objects)
-            return x.replace(tensors(block, x.feats, rows, table, table, None))
+            return x.replace(self._tensors(self, x.feats, rows, table, table, None))
         assert fine is not None
         coarse_table = fine.memo("parents of neighbours", lambda: _coarse_table(fine))
         parent = fine.downsampled.parent
         rows = expand_to_rows(modulation, fine.objects)
-        feats = tensors(block, x.feats, rows, fine.neighbours, coarse_table, parent)
+        feats = self._tensors(self, x.feats, rows, fine.neighbours, coarse_table, parent)
         return SparseTensor(grid=fine, feats=feats)
-
-    return run
 
 
 def _coarse_table(fine: VoxelGrid) -> Tensor:

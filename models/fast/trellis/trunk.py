@@ -13,11 +13,9 @@ from torch import Tensor
 
 from models.fast.kernels import normed, normed_sum
 from models.fast.kernels.rows import Norm
-from models.layers.attention import suits_varlen
 from models.layers.blocks import PlainBlock
 from models.layers.norms import BLOCK_EPS
 from models.layers.varlen import varlen_attn
-from models.sparse.segments import Segments
 
 
 class Windows(Protocol):
@@ -37,7 +35,6 @@ class Windows(Protocol):
 
 W = TypeVar("W", bound=Windows)
 WindowedBlock = Callable[[PlainBlock, Tensor, Tensor, int], Tensor]
-RunTrunk = Callable[[Sequence[PlainBlock], Tensor, Sequence[Segments]], Tensor]
 
 
 def windowed_block(
@@ -55,31 +52,6 @@ def windowed_block(
     x, h = normed_sum(x[None], layer.to_out(attended.flatten(1))[None], norm)
     out: Tensor = x[0] + block.mlp(h[0])
     return out
-
-
-def run_plain(
-    blocks: Sequence[PlainBlock], x: Float[Tensor, "voxels channels"], segments: Sequence[Segments]
-) -> Float[Tensor, "voxels channels"]:
-    """The blocks as they are."""
-    for block, windows in zip(blocks, segments, strict=True):
-        x = block(x, windows)
-    return x
-
-
-def run_with(windowed: WindowedBlock) -> RunTrunk:
-    """A runner that takes `windowed` where the variable-length kernel exists."""
-
-    def run(blocks: Sequence[PlainBlock], x: Tensor, segments: Sequence[Segments]) -> Tensor:
-        if not suits_varlen(x):
-            return run_plain(blocks, x, segments)
-        return in_window_order(
-            lambda block, rows, windows: windowed(block, rows, windows.offsets, max(windows.counts)),
-            blocks,
-            x,
-            segments,
-        )
-
-    return run
 
 
 def in_window_order(

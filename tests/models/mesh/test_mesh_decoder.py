@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from models.condition_to_3d import ConditionTo3D
 from models.errors import WeightsError
 from models.latents import LatentDecoderConfig
 from models.mesh import decoder as mesh_decoder
@@ -19,6 +18,8 @@ from models.mesh.group_norm import ObjectGroupNorm
 from models.mesh.upsampling import UpsampleBlock
 from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid, subdivide
 from models.sparse.convolution import bagged_convolution
+from models.trellis.modules import Modules
+from models.trellis.networks import plain_networks
 from tests.models.small_models import random_voxels, randomized
 
 
@@ -118,17 +119,17 @@ def test_the_pipeline_loads_a_mesh_decoder_once_and_only_when_it_is_wanted(
     folder = tmp_path / "weights"
     shutil.copytree(goldens / "pipeline", folder)
     latents = random_latents(9)
-    without = ConditionTo3D.load(folder, device="cpu")
+    without = Modules.load(folder, device="cpu")
     assert not without.has_mesh_decoder
     with pytest.raises(WeightsError, match="mesh"):
-        without.decode_mesh(latents)
+        plain_networks(without).decode_mesh(latents)
     write_mesh_decoder(folder)
-    stages = ConditionTo3D.load(folder, device="cpu")
-    assert stages.has_mesh_decoder
-    (mesh,) = stages.decode_mesh(latents)
+    modules = Modules.load(folder, device="cpu")
+    assert modules.has_mesh_decoder
+    (mesh,) = plain_networks(modules).decode_mesh(latents)
     assert mesh.num_faces > 100
-    assert stages.mesh_decoder() is stages.mesh_decoder()
-    assert not any(parameter.requires_grad for parameter in stages.mesh_decoder().parameters())
+    assert modules.mesh_decoder() is modules.mesh_decoder()
+    assert not any(parameter.requires_grad for parameter in modules.mesh_decoder().parameters())
 
 
 def write_mesh_decoder(folder: Path) -> None:

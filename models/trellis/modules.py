@@ -1,4 +1,4 @@
-"""TRELLIS from condition tokens on: structure, latents, splats and meshes of a batch of objects.
+"""TRELLIS's modules as they are loaded, from condition tokens on.
 
     cond -> structure flow -> decoder -> voxels -> latent flow -> latents -> Gaussian decoder -> splats
                                                                           `-> mesh decoder -> meshes
@@ -6,28 +6,25 @@
 The space is TRELLIS's own: cube [-0.5, 0.5]^3, z up, the object's front faces -y.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.errors import WeightsError
 from models.gaussians.decoder import GaussianDecoder
-from models.gaussians.gaussians import Gaussians
 from models.latents import LatentFlow
 from models.mesh.decoder import MeshDecoder
-from models.mesh.mesh import Mesh
-from models.sampling import GridlessField, LatentField, MultiImage, SamplerSettings, StructureField, sample
+from models.sampling import SamplerSettings
 from models.sparse import SparseTensor
-from models.structure import StructureDecoder, StructureFlow, occupied_voxels
+from models.structure import StructureDecoder, StructureFlow
 from models.weights import check_module, read_module, read_pipeline
 
-Condition = Float[Tensor, "objects tokens channels"]
 M = TypeVar("M", bound=nn.Module)
 MESH_ROLE = "slat_decoder_mesh"
 
@@ -41,7 +38,7 @@ class StageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionTo3D:
+class Modules:
     """The four models between condition tokens and splats, and the mesh decoder beside the last of them.
 
     Attributes:
@@ -69,7 +66,7 @@ class ConditionTo3D:
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
         overrides: Mapping[str, Path] | None = None,
-    ) -> "ConditionTo3D":
+    ) -> "Modules":
         """Loads a folder in the published layout.
 
         The mesh decoder need not be there, and takes no memory before its first use. `overrides` are other
@@ -112,56 +109,6 @@ class ConditionTo3D:
         config = self.structure_flow.config
         return (config.in_channels, config.resolution, config.resolution, config.resolution)
 
-    @torch.no_grad()
-    def sample_structure(
-        self,
-        images: Condition | Sequence[Condition],
-        noise: Float[Tensor, "objects channels r r r"],
-        settings: SamplerSettings,
-        multi_image: MultiImage = MultiImage.STOCHASTIC,
-    ) -> Float[Tensor, "objects channels r r r"]:
-        """Structure latents; several conditions are several images of the same objects."""
-        field = StructureField(self.structure_flow, _image_list(images), settings)
-        return sample(field, noise, settings, multi_image)
-
-    @torch.no_grad()
-    def decode_structure(self, z: Float[Tensor, "objects channels r r r"]) -> Int[Tensor, "voxels 4"]:
-        """Occupied voxels (object, x, y, z) in lexicographic order; an object may have none."""
-        return occupied_voxels(self.structure_decoder(z))
-
-    @torch.no_grad()
-    def latent_field(
-        self, images: Condition | Sequence[Condition], settings: SamplerSettings
-    ) -> GridlessField:
-        """The latent flow under its conditions, on a grid that need not be known yet."""
-        return GridlessField(self.latent_flow, _image_list(images), settings)
-
-    @torch.no_grad()
-    def sample_latents(
-        self,
-        field: LatentField,
-        noise: Float[Tensor, "voxels channels"],
-        multi_image: MultiImage = MultiImage.STOCHASTIC,
-    ) -> SparseTensor:
-        """Latents on the field's grid, in the decoders' scale."""
-        feats = sample(field, noise, field.settings, multi_image)
-        return SparseTensor(grid=field.grid, feats=feats * self.latent_std + self.latent_mean)
-
-    @torch.no_grad()
-    def decode_gaussians(self, latents: SparseTensor) -> list[Gaussians]:
-        """Splats of every object."""
-        return self.gaussian_decoder.to_gaussians(self.gaussian_decoder(latents), latents.grid)
-
-    @torch.no_grad()
-    def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
-        """The surface of every object; it may have no faces.
-
-        Raises:
-            WeightsError: The folder holds no mesh decoder.
-        """
-        decoder = self.mesh_decoder()
-        return decoder.to_meshes(decoder(latents))
-
-
-def _image_list(images: Condition | Sequence[Condition]) -> list[Condition]:
-    return [images] if isinstance(images, Tensor) else list(images)
+    def latents(self, sampled: SparseTensor) -> SparseTensor:
+        """What the latent flow gave, in the decoders' scale."""
+        return sampled.replace(sampled.feats * self.latent_std + self.latent_mean)

@@ -1,0 +1,134 @@
+"""How each runner's model is made from the configuration: the one place where runners meet models.
+
+A test puts other functions into `MAKERS` before the runners start; they never ask who made their model.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from configuration import Configuration
+from configuration.schema import StageName
+from runners.process import graph_recorder
+from runners.weights import stage_weights
+
+if TYPE_CHECKING:
+    from models.fast.flux.acceleration import ImageSwitches
+    from models.fast.plan import Switches
+    from models.image.text_to_image import TextToImage
+    from models.matte import MatteCutter
+    from models.trellis.image_to_3d import ImageTo3D
+    from validation.scorer import Scorer
+
+Maker = Callable[[Configuration, str], Any]  # of the configuration and the device that the process has
+
+
+def image_plan(configuration: Configuration) -> "ImageSwitches | None":
+    """Fast paths of the image's networks; None if none are configured."""
+    if not configuration.text_to_image.fast_paths:
+        return None
+    import torch
+
+    from models.fast.flux.acceleration import ImageSwitches
+
+    return ImageSwitches.for_device(torch.device(configuration.device))
+
+
+def splat_plan(configuration: Configuration) -> "Switches | None":
+    """Fast paths of the 3D networks; None if none are configured."""
+    settings = configuration.image_to_3d
+    if not settings.fast_paths:
+        return None
+    import torch
+
+    from models.fast.plan import Switches
+
+    device = torch.device(configuration.device)
+    return Switches.for_device(
+        device, graphs=not settings.small_model, recorded_voxels=settings.recorded_voxels
+    )
+
+
+def make_text_to_image(configuration: Configuration, device: str) -> "TextToImage":
+    """The text encoders, the image flow and its decoder."""
+    import torch
+
+    from models.image.text_to_image import TextToImage
+
+    settings = configuration.text_to_image
+    return TextToImage.load(
+        stage_weights(configuration, "text_to_image"),
+        device=torch.device(device),
+        dtype=getattr(torch, settings.precision),
+        transformer_quantization=settings.transformer_quantization,
+        text_encoder_quantization=settings.text_encoder_quantization,
+        vae_slicing=settings.vae_slicing,
+        backend=settings.backend,
+        switches=image_plan(configuration),
+        recorder=graph_recorder(configuration, "text_to_image", fast_paths=settings.fast_paths),
+    )
+
+
+def make_matting(configuration: Configuration, device: str) -> "MatteCutter":
+    """The background removal."""
+    import torch
+
+    from models.matte import MatteCutter
+
+    settings = configuration.matting
+    return MatteCutter.load(
+        stage_weights(configuration, "matting"),
+        device=torch.device(device),
+        dtype=getattr(torch, settings.precision),
+        network=settings.network,
+        recorder=graph_recorder(configuration, "matting", fast_paths=settings.fast_paths),
+    )
+
+
+def make_image_to_3d(configuration: Configuration, device: str) -> "ImageTo3D":
+    """The image encoder, both flows, the Gaussian decoder and, once wanted, the mesh decoder."""
+    import torch
+
+    from models.trellis.image_to_3d import ImageTo3D
+    from models.trellis.networks import load_networks
+
+    settings, plan = configuration.image_to_3d, splat_plan(configuration)
+    networks = load_networks(
+        stage_weights(configuration, "image_to_3d"),
+        device=torch.device(device),
+        dtype=getattr(torch, settings.precision),
+        encoder_dtype=getattr(torch, settings.encoder_precision),
+        overrides=settings.weights.overrides,
+    )
+    if plan is not None:
+        from models.fast.trellis.networks import accelerate
+
+        recorder = graph_recorder(configuration, "image_to_3d", fast_paths=True)
+        networks = accelerate(networks, plan, recorder)
+    if settings.small_model:
+        from models.fast.residency import with_resting_flows
+
+        networks = with_resting_flows(networks)
+    return ImageTo3D(networks, max_voxels=settings.max_voxels)
+
+
+def make_validation(configuration: Configuration, device: str) -> "Scorer":
+    """The scorer."""
+    import torch
+
+    from validation.scorer import Scorer
+
+    settings = configuration.validation
+    return Scorer.load(
+        stage_weights(configuration, "validation"),
+        device=torch.device(device),
+        dtype=getattr(torch, settings.precision),
+        recorder=graph_recorder(configuration, "validation", fast_paths=settings.fast_paths),
+    )
+
+
+MAKERS: dict[StageName, Maker] = {
+    "text_to_image": make_text_to_image,
+    "matting": make_matting,
+    "image_to_3d": make_image_to_3d,
+    "validation": make_validation,
+}
