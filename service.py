@@ -1,4 +1,4 @@
-"""The service: a prompt in, Gaussian splats (PLY) or a turntable video (MP4) out.
+"""The service: a prompt or a picture in, Gaussian splats (PLY) or a turntable video (MP4) out.
 
 Every stage is a BentoML service of its own in `runners/`; this gateway loads no model. `bentoml serve` starts
 all.
@@ -6,6 +6,7 @@ all.
 
 import asyncio
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -31,6 +32,8 @@ from gateway.parameters import (
     deadline_is_short,
     split_formats,
 )
+from gateway.pictures import PictureLimits
+from gateway.pictures.sent import sent_picture
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import ReadyProbe, create_probes, describe
 from gateway.products import Products
@@ -38,18 +41,7 @@ from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from gateway.workers import all_workers
-from runners.formats import (
-    MAX_BYTES,
-    MAX_SIZE,
-    MAX_SPLATS,
-    MIN_BYTES,
-    MIN_SIZE,
-    MIN_SPLATS,
-    USUAL_SIZE,
-    Frame,
-    SpzVersion,
-    Wanted,
-)
+from runners.formats import MAX_SIZE, MIN_SIZE, USUAL_SIZE, Frame, SpzVersion, Wanted
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline
@@ -82,11 +74,19 @@ if bentoml.server_context.worker_index is None:  # the process that will start t
     supervise(drain_seconds(CONFIGURATION.services, margins=2), [handover_root(OPTIONS.handover_folder)])
 PROBES = create_probes(CONFIGURATION)
 
-Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
+Prompt = Annotated[
+    str,
+    Field(max_length=MAX_PROMPT_LENGTH, description="What to make; optional where a picture is sent."),
+]
+Base64 = Annotated[
+    str,
+    Field(
+        description="A JPEG, PNG, WebP or AVIF as base64 or data URL. A form may hold it as a file, and as"
+        " `image`, `prompt_image_file` or `prompt`; a body may be the picture itself (Content-Type: image/*)."
+    ),
+]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
 Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
-Splats = Annotated[int, Field(ge=MIN_SPLATS, le=MAX_SPLATS)]
-Bytes = Annotated[int, Field(ge=MIN_BYTES, le=MAX_BYTES)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
 # What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
@@ -174,7 +174,8 @@ class Miner:
     @bentoml.api(route="/generate")
     async def generate(
         self,
-        prompt: Prompt,
+        prompt: Prompt = "",
+        image_b64: Base64 = "",
         seed: Seed = RANDOM_SEED,
         format: str = "ply",
         exact: bool = False,
@@ -182,23 +183,19 @@ class Miner:
         size: Size = USUAL_SIZE,
         spz_version: SpzVersion = 3,
         video_res: VideoSize = CONFIGURATION.render.resolution,
-        splats: Splats | None = None,
-        max_bytes: Bytes | None = None,
     ) -> Ply:
         """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
-        wanted = Wanted(
-            frame=frame,
-            size=size,
-            spz_version=spz_version,
-            pixels=video_res,
-            splats=splats,
-            max_bytes=max_bytes,
-        )
+        wanted = Wanted(frame=frame, size=size, spz_version=spz_version, pixels=video_res)
         return await self._make(prompt, seed, split_formats(format), wanted, exact)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_mesh")
     async def generate_mesh(
-        self, prompt: Prompt, seed: Seed = RANDOM_SEED, exact: bool = False, size: Size = USUAL_SIZE
+        self,
+        prompt: Prompt = "",
+        image_b64: Base64 = "",
+        seed: Seed = RANDOM_SEED,
+        exact: bool = False,
+        size: Size = USUAL_SIZE,
     ) -> Glb:
         """A textured mesh; 204 if no attempt passed validation."""
         wanted = Wanted(size=size)
@@ -207,7 +204,8 @@ class Miner:
     @bentoml.api(route="/generate_video")
     async def generate_video(
         self,
-        prompt: Prompt,
+        prompt: Prompt = "",
+        image_b64: Base64 = "",
         seed: Seed = RANDOM_SEED,
         video_res: VideoSize = CONFIGURATION.render.resolution,
         exact: bool = False,
@@ -220,12 +218,18 @@ class Miner:
         self, prompt: str, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
     ) -> Response:
         async def product(ply: Path, watch: Stopwatch) -> Response:
-            stem = stem_of(prompt)
+            stem = stem_of(prompt) if prompt else "object"
             return await self._products.respond(formats, ply, watch, wanted, stem=stem, exact=exact)
 
         seconds = OPTIONS.deadline_seconds if deadline_is_short(formats) else OPTIONS.video_deadline_seconds
         return self._products.refusal(formats, wanted) or await self._desk.answer(
-            prompt, seed, product, deadline_seconds=seconds, formats=formats, exact=exact
+            prompt or None,
+            seed,
+            product,
+            picture=sent_picture(),
+            deadline_seconds=seconds,
+            formats=formats,
+            exact=exact,
         )
 
 
@@ -238,7 +242,10 @@ if HTTP.cors_origins:
 if CONFIGURATION.random_weights:
     Miner.add_asgi_middleware(RandomWeightsHeader)  # type: ignore[attr-defined]
 Miner.add_asgi_middleware(  # type: ignore[attr-defined]
-    ContractMiddleware, max_body_bytes=OPTIONS.max_body_bytes, body_seconds=HTTP.body_seconds
+    ContractMiddleware,
+    max_body_bytes=OPTIONS.max_body_bytes,
+    body_seconds=HTTP.body_seconds,
+    pictures=PictureLimits(**asdict(CONFIGURATION.pictures)),
 )
 Miner.add_asgi_middleware(  # type: ignore[attr-defined]
     ReadyProbe, probes=PROBES, retry_after_seconds=OPTIONS.retry_after_seconds

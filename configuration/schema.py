@@ -94,6 +94,16 @@ class ServicesOptions:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class PictureOptions:
+    """What a picture that a client sends may have."""
+
+    max_bytes: Annotated[Whole, Field(ge=1024, le=2**28)]
+    max_pixels: Annotated[Whole, Field(ge=4096, le=64_000_000)]
+    max_ratio: Annotated[Number, Field(ge=1, le=1000)]
+    max_frames: Annotated[Whole, Field(ge=1, le=10_000)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class TextToImageOptions:
     """Prompt to image."""
 
@@ -188,6 +198,7 @@ class ValidationOptions:
 
     alignment: Annotated[Number, Field(ge=-1, le=1)]
     aesthetics: Annotated[Number, Field(ge=-10, le=10)]
+    similarity: Annotated[Number, Field(ge=-1, le=1)]
     min_splats: Annotated[Whole, Field(ge=0, le=10_000_000)]
     max_retries: Annotated[Whole, Field(ge=0, le=5)]
     retry_below: Annotated[Number, Field(ge=-1, le=1)]
@@ -239,6 +250,7 @@ class Configuration:
     weights: Text
     frame: Literal["validator", "standard"]
     services: ServicesOptions
+    pictures: PictureOptions
     text_to_image: TextToImageOptions
     matting: MattingOptions
     image_to_3d: ImageTo3DOptions

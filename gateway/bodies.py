@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import Receive
@@ -11,6 +11,7 @@ from starlette.types import Receive
 from gateway.errors import HttpError
 
 MAX_BODIES = 64
+MAX_HELD_BYTES = 128 * 2**20  # of all bodies at once, whatever one of them may have
 MAX_DISCARDED_BYTES = 64 * 2**20
 DISCARD_SECONDS = 5.0
 CLOSING = {"Connection": "close"}
@@ -22,13 +23,19 @@ class BodyReader:
     """Reads bodies before their requests are admitted, so it bounds the memory of all of them."""
 
     def __init__(self, *, max_bytes: int, seconds: float) -> None:
-        """Takes the limits of one body; all that are being read hold at most `MAX_BODIES` such bodies."""
+        """Takes the limits of one body; all at once hold `MAX_BODIES` such, or `MAX_HELD_BYTES`, if less."""
         self._max_bytes = max_bytes
         self._seconds = seconds
         self._held = 0
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body.
+        """The whole body, which counts no longer; raises as `held` does."""
+        async with self.held(headers, receive) as body:
+            return body
+
+    @asynccontextmanager
+    async def held(self, headers: Headers, receive: Receive) -> AsyncIterator[bytes]:
+        """The whole body, which counts among those that are held until the block ends.
 
         Raises:
             HttpError: 413 for a body that is too large, 408 for one that takes too long, 503 while others
@@ -36,17 +43,20 @@ class BodyReader:
                 dropped for a moment, so that the client reads the answer instead of a broken connection.
         """
         with self._counted() as count:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    self._check_declared(headers)
-                    return await self._read(receive, count)
-            except TimeoutError:
-                detail = f"the body was not complete within {self._seconds:g} s"
-                raise HttpError(408, detail, headers=CLOSING) from None
-            except HttpError as error:
-                if error.status in (413, 503) and count.more and not expects_continue(headers):
-                    await discard(receive)
-                raise
+            yield await self._whole(headers, receive, count)
+
+    async def _whole(self, headers: Headers, receive: Receive, count: "_Count") -> bytes:
+        try:
+            async with asyncio.timeout(self._seconds):
+                self._check_declared(headers)
+                return await self._read(receive, count)
+        except TimeoutError:
+            detail = f"the body was not complete within {self._seconds:g} s"
+            raise HttpError(408, detail, headers=CLOSING) from None
+        except HttpError as error:
+            if error.status in (413, 503) and count.more and not expects_continue(headers):
+                await discard(receive)
+            raise
 
     def _check_declared(self, headers: Headers) -> None:
         declared = headers.get("content-length", "0")
@@ -63,7 +73,7 @@ class BodyReader:
             count.add(len(chunks[-1]), more=message.get("more_body", False))
             if count.bytes > self._max_bytes:
                 raise self._too_large()
-            if count.more and self._held > MAX_BODIES * self._max_bytes:
+            if count.more and self._held > min(MAX_BODIES * self._max_bytes, MAX_HELD_BYTES):
                 raise HttpError(
                     503, "too many bodies are being sent", headers={"Retry-After": "5", **CLOSING}
                 )

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from configuration.schema import GatewayOptions
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
+from gateway.pictures.sent import Pixels
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import StageFailedError, Stopwatch
 from runners.handover import Handover, HandoverError
@@ -60,10 +61,11 @@ class Desk:
 
     async def answer(
         self,
-        prompt: str,
+        prompt: str | None,
         seed: int,
         product: Product,
         *,
+        picture: Pixels | None = None,
         deadline_seconds: float,
         formats: Sequence[str] = ("ply",),
         exact: bool = False,
@@ -71,8 +73,9 @@ class Desk:
         """The response to one request; never raises.
 
         Args:
-            prompt: What to make.
+            prompt: What to make; None where a picture says it.
             seed: -1 picks one.
+            picture: What to make (see `Pipeline.make_ply`).
             product: Makes the response's body from a finished PLY file.
             deadline_seconds: From now until the response.
             formats: Of the files in the body; nothing else must be ready.
@@ -83,7 +86,7 @@ class Desk:
             with self._admitted(formats):
                 async with asyncio.timeout(deadline_seconds) as deadline:
                     response = await self._make(
-                        prompt, seed, product, watch, "glb" in formats, exact, deadline
+                        prompt, picture, seed, product, watch, "glb" in formats, exact, deadline
                     )
         except TimeoutError:
             error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
@@ -100,7 +103,8 @@ class Desk:
 
     async def _make(
         self,
-        prompt: str,
+        prompt: str | None,
+        picture: Pixels | None,
         seed: int,
         product: Product,
         watch: Stopwatch,
@@ -114,6 +118,7 @@ class Desk:
                 seed,
                 ply,
                 watch,
+                picture=picture,
                 keep_latents=keep_latents,
                 exact=exact,
                 spare_seconds=lambda: self._spare_seconds(deadline),

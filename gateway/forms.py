@@ -1,4 +1,7 @@
-"""Request bodies as flat fields: urlencoded, multipart or a JSON object. Values arrive exactly as typed."""
+"""Request bodies as flat fields: urlencoded, multipart or a JSON object. Values arrive exactly as typed.
+
+A file in a form is its bytes, and a body that is a picture is one such field.
+"""
 
 import json
 import re
@@ -6,11 +9,13 @@ from collections.abc import AsyncGenerator, Iterable
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from gateway.errors import HttpError
 from gateway.parameters import NAMES
+from gateway.pictures.fields import WHOLE_BODY
+from gateway.pictures.headers import format_of
 from runners.logs import escaped
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -57,7 +62,7 @@ def merged(pairs: Iterable[tuple[str, object]]) -> Fields:
 
 
 async def parse_fields(headers: Headers, body: bytes) -> Fields:
-    """The fields of a body; forms give texts, JSON gives what it holds.
+    """The fields of a body; forms give texts and files' bytes, JSON gives what it holds.
 
     Raises:
         HttpError: 400 for a malformed body, 415 for another content type, 422 for a parameter with two
@@ -76,7 +81,10 @@ async def parse_fields(headers: Headers, body: bytes) -> Fields:
         return await _parse_multipart(headers, options.get(b"boundary", b""), body)
     if media_type == JSON:
         return _parse_json(body)
-    raise HttpError(415, f"send {URLENCODED}, {MULTIPART} or {JSON}, not {media_type or 'an unnamed type'!r}")
+    if media_type.startswith("image/"):
+        return {WHOLE_BODY: body}
+    known = f"{URLENCODED}, {MULTIPART}, {JSON} or a picture"
+    raise HttpError(415, f"send {known}, not {media_type or 'an unnamed type'!r}")
 
 
 def _parse_urlencoded(body: bytes) -> Fields:
@@ -105,14 +113,24 @@ async def _parse_multipart(headers: Headers, boundary: bytes, body: bytes) -> Fi
     parser = MultiPartParser(
         headers, _stream(body), max_files=MAX_FIELDS, max_fields=MAX_FIELDS, max_part_size=len(body) + 1
     )
+    parser.spool_max_size = len(body) + 1  # the whole body lies in memory anyway
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError) as error:
         raise HttpError(400, "the multipart body is malformed") from error
     try:
-        return merged(form.multi_items())
+        return merged([(name, await _content(value)) for name, value in form.multi_items()])
     finally:
         await form.close()
+
+
+async def _content(value: str | UploadFile) -> str | bytes:
+    """A text, or a file's bytes; a picture in a part without a file name was read as Latin-1."""
+    if isinstance(value, UploadFile):
+        return await value.read()
+    if format_of(value[:16].encode("latin-1", "replace")) is None or max(value) > "\xff":
+        return value
+    return value.encode("latin-1")
 
 
 async def _stream(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -1,6 +1,7 @@
 """The outermost layer of ours: what BentoML does not do with paths, bodies and errors.
 
     path without its trailing slash -> body, capped -> fields -> checked parameters -> a JSON body for BentoML
+                                                             -> a picture, decoded -> beside it
     any error of BentoML or Starlette -> the one JSON shape
 
 Pure ASGI, because a middleware that raises would leave its request hanging until the traffic timeout.
@@ -14,11 +15,14 @@ from collections.abc import Awaitable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.bodies import CLOSING, BodyReader
+from gateway.bodies import CLOSING
 from gateway.bounded_metrics import BoundedMetrics
 from gateway.errors import HttpError
-from gateway.forms import JSON, accepts, check_encoding, parse_fields
-from gateway.parameters import FIELDS_OF_PATH, check_parameters, with_query
+from gateway.forms import JSON, accepts, check_encoding
+from gateway.intake import Intake
+from gateway.parameters import FIELDS_OF_PATH
+from gateway.pictures import PictureLimits
+from gateway.pictures.sent import carried
 from gateway.progress import HEADER as PROGRESS_HEADER
 from gateway.progress import followed
 
@@ -32,16 +36,23 @@ logger = logging.getLogger(__name__)
 class ContractMiddleware:
     """Gives requests and errors the shape of the contract."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, body_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        body_seconds: float = 30.0,
+        pictures: PictureLimits | None = None,
+    ) -> None:
         """Wraps `app`.
 
         Args:
             app: BentoML's.
-            max_body_bytes: Above it a body is answered with 413.
+            max_body_bytes: Above it a body without a picture is answered with 413.
             body_seconds: A body that is not complete by then is answered with 408.
+            pictures: What a picture may have; by default the usual limits.
         """
         self.app = app
-        self.bodies = BodyReader(max_bytes=max_body_bytes, seconds=body_seconds)
+        self.intake = Intake(pictures or PictureLimits(), max_bytes=max_body_bytes, seconds=body_seconds)
         self.metrics = BoundedMetrics(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,13 +98,10 @@ class ContractMiddleware:
         if scope["method"] == "POST" and path in FIELDS_OF_PATH:
             headers = Headers(scope=scope)
             check_encoding(headers)
-            body = await self.bodies.read(headers, receive)
-            fields = with_query(path, await parse_fields(headers, body), scope["query_string"])
-            if accepts(headers, GLB_TYPE) and not fields.get("format"):
-                fields["format"] = "glb"
-            parameters = check_parameters(path, fields)
+            usual = {"format": "glb"} if accepts(headers, GLB_TYPE) else {}
+            parameters, picture = await self.intake.read(scope, receive, usual)
             scope, replay = with_json_body(scope, parameters)
-            with followed(headers.get(PROGRESS_HEADER)):
+            with followed(headers.get(PROGRESS_HEADER)), carried(picture):
                 await while_client_waits(self.app(scope, replay, send), receive)
         elif (scope["method"], path) == ("GET", "/metrics"):
             await self.metrics(scope, receive, send)

@@ -7,17 +7,8 @@ from typing import get_args
 from urllib.parse import parse_qsl
 
 from gateway.errors import HttpError
-from runners.formats import (
-    FORMATS,
-    MAX_BYTES,
-    MAX_SIZE,
-    MAX_SPLATS,
-    MIN_BYTES,
-    MIN_SIZE,
-    MIN_SPLATS,
-    Frame,
-    SpzVersion,
-)
+from gateway.pictures.headers import format_of
+from runners.formats import FORMATS, MAX_SIZE, MIN_SIZE, Frame, SpzVersion
 from runners.logs import escaped
 
 MAX_PROMPT_LENGTH = 1024
@@ -74,18 +65,14 @@ BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 FRAME = ChoiceField(name="frame", values=get_args(Frame))
 SIZE = NumberField(name="size", low=MIN_SIZE, high=MAX_SIZE)
 SPZ_VERSION = ChoiceField(name="spz_version", values=tuple(str(number) for number in get_args(SpzVersion)))
-SPLATS = IntegerField(name="splats", low=MIN_SPLATS, high=MAX_SPLATS)
-BYTES = IntegerField(name="max_bytes", low=MIN_BYTES, high=MAX_BYTES)
-SOURCES_OF = {
-    "splats": ("splats", "film", "view"),
-    "max_bytes": ("splats",),
-}  # of formats that a field changes
 FIELDS_OF_PATH: Mapping[str, tuple[Field, ...]] = {
-    "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES, SPLATS, BYTES),
+    "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES),
     "/generate_video": (SEED, VIDEO_RES),
     "/generate_mesh": (SEED, SIZE),
 }
-NAMES = ("prompt", "format", EXACT, *(field.name for field in FIELDS_OF_PATH["/generate"]))
+PICTURE_FIELDS = ("image_b64", "image", "prompt_image_file")
+COMPETITION_FIELD = "prompt_image_file"  # of the subnet's image competitions, which want the standard frame
+NAMES = ("prompt", "format", EXACT, *PICTURE_FIELDS, *(field.name for field in FIELDS_OF_PATH["/generate"]))
 
 
 def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[str, object]:
@@ -113,13 +100,22 @@ def _query_pairs(query: bytes) -> list[tuple[str, str]]:
         raise HttpError(422, "the query is not UTF-8, or has too many fields") from error
 
 
-def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str | int | float]:
+def check_parameters(
+    path: str, fields: Mapping[str, object], *, with_picture: bool = False
+) -> dict[str, str | int | float]:
     """The parameters that a path takes; other fields are ignored, those left empty count as not given.
+
+    Args:
+        path: Where the request goes.
+        fields: Without its picture.
+        with_picture: Whether there is one; a prompt is wanted only where there is none.
 
     Raises:
         HttpError: 422 for a missing or bad value.
     """
-    parameters: dict[str, str | int | float] = {"prompt": _prompt(fields.get("prompt"))}
+    parameters: dict[str, str | int | float] = {}
+    if not with_picture or fields.get("prompt") not in (None, ""):
+        parameters["prompt"] = _prompt(fields.get("prompt"))
     for field in FIELDS_OF_PATH[path]:
         value = fields.get(field.name)
         if value is not None and value != "":
@@ -128,8 +124,6 @@ def check_parameters(path: str, fields: Mapping[str, object]) -> dict[str, str |
         parameters[EXACT] = _boolean(EXACT, fields[EXACT])
     if path == "/generate" and fields.get("format") not in (None, ""):
         parameters["format"] = ",".join(split_formats(fields["format"]))
-    for name in SOURCES_OF.keys() & parameters.keys():
-        _refuse_without_effect(name, split_formats(parameters.get("format", "ply")))
     return parameters
 
 
@@ -143,13 +137,6 @@ def split_formats(value: object) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in FORMATS]:
         raise HttpError(422, f"format must be some of {', '.join(FORMATS)}, not {unknown[0][:40]!r}")
     return tuple(dict.fromkeys(names))
-
-
-def _refuse_without_effect(name: str, formats: Sequence[str]) -> None:
-    """Raises HttpError: 422 where a field would change none of the files."""
-    if not any(FORMATS[form].source in SOURCES_OF[name] for form in formats):
-        able = [form for form, entry in FORMATS.items() if entry.source in SOURCES_OF[name]]
-        raise HttpError(422, f"{name} needs a format among {', '.join(able)}, not {', '.join(formats)} alone")
 
 
 def show_pictures(formats: Sequence[str]) -> bool:
@@ -173,6 +160,8 @@ def _prompt(value: object) -> str:
         raise HttpError(422, f"prompt has {len(value)} characters; at most {MAX_PROMPT_LENGTH} are allowed")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise HttpError(422, "prompt holds half of a surrogate pair")
+    if format_of(value[:16].encode("latin-1", "replace")) is not None:
+        raise HttpError(422, "prompt is neither a text nor a picture: a picture's bytes were sent as text")
     return value
 
 

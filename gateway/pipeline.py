@@ -1,6 +1,8 @@
-"""Prompt to a validated PLY file: the order of the stages, and what happens when one fails.
+"""Prompt or picture to a validated PLY file: the order of the stages, and what happens when one fails.
 
     prompt, seed -> text_to_image -> matting -> image_to_3d -> PLY file -> validation -> done
+         picture, seed -----------------^  ^
+cut-out picture, seed _____________________|      (a prompt beside a picture is for validation alone)
                           ^____________ new seed ____________________________| not passed, or nothing found
 
 Stages are awaited one by one, so those of different requests overlap.
@@ -23,6 +25,7 @@ from bentoml.exceptions import BentoMLException
 
 from gateway.film_times import FilmTimes
 from gateway.parameters import MAX_SEED, RANDOM_SEED
+from gateway.pictures.sent import Pixels
 from gateway.stages import Stage, StageFailedError, Stopwatch
 from runners.formats import FORMATS, Wanted
 from runners.handover import Handover
@@ -76,7 +79,8 @@ class Outcome:
 class _Order:
     """What every attempt at one object has in common."""
 
-    prompt: str
+    prompt: str | None
+    picture: Pixels | None
     ply: Path
     watch: Stopwatch
     keep_latents: bool
@@ -113,11 +117,12 @@ class Pipeline:
 
     async def make_ply(
         self,
-        prompt: str,
+        prompt: str | None,
         seed: int,
         ply: Path,
         watch: Stopwatch,
         *,
+        picture: Pixels | None = None,
         keep_latents: bool = False,
         exact: bool = False,
         spare_seconds: Callable[[], float] = lambda: 0.0,
@@ -125,10 +130,11 @@ class Pipeline:
         """Fills the reserved file `ply` with an object that passed validation, or says why not.
 
         Args:
-            prompt: What to make.
+            prompt: What to make; None where a picture says it.
             seed: -1 picks one.
             ply: A reservation.
             watch: Collects the stages' times.
+            picture: What to make, RGB, or RGBA of a cut-out object.
             keep_latents: Keep the latents beside the PLY; a mesh is made of them.
             exact: Share no batch with other requests, so that the bytes are those of any exact request.
             spare_seconds: What a second attempt at an object that passed may take, from now.
@@ -136,7 +142,9 @@ class Pipeline:
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
-        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=keep_latents, exact=exact)
+        order = _Order(
+            prompt=prompt, picture=picture, ply=ply, watch=watch, keep_latents=keep_latents, exact=exact
+        )
         outcome = Outcome(seed=seed, rejection="no attempt")
         following, took = seeds(seed, 1 + self._max_retries), 0.0
         for attempt_seed in following:
@@ -167,7 +175,8 @@ class Pipeline:
             better = ranks[1] > ranks[0]
             if better:
                 self._handover.replace(order.ply, other)
-        logger.info("alignment %.3f, once more %.3f", *(made.alignment for made in ranks))
+        scores = [made.alignment if order.picture is None else made.similarity for made in ranks]
+        logger.info("likeness %.3f, once more %.3f", *scores)
         return second if better else first
 
     async def make_file(
@@ -208,7 +217,7 @@ class Pipeline:
             StageFailedError: No PLY can be made.
         """
         watch = Stopwatch(0.0)  # which waits for no process that is gone
-        order = _Order(prompt=prompt, ply=ply, watch=watch, keep_latents=self._meshes)
+        order = _Order(prompt=prompt, picture=None, ply=ply, watch=watch, keep_latents=self._meshes)
         outcome = await self._attempt(order, 0)
         logger.info("rehearsal: %s", watch.header())
         return outcome.rejection is None
@@ -231,19 +240,35 @@ class Pipeline:
             await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
 
+    async def _cut_out(self, order: _Order, seed: int) -> Pixels | None:
+        """The object that the 3D stage gets, RGBA."""
+        stages, ply, exact = self.stages, str(order.ply), order.exact
+        image = order.picture
+        if image is None:
+            job = ImageJob(exact=exact, reservation=ply, prompt=order.prompt or "", seed=seed)
+            image = (await stages.text_to_image.run(job, order.watch)).image
+        elif image.shape[2] == 4:
+            return image
+        matte = await stages.matting.run(MatteJob(exact=exact, reservation=ply, image=image), order.watch)
+        return matte.image
+
     async def _attempt(self, order: _Order, seed: int) -> Outcome:
         """What became of one seed."""
         stages, ply, watch, exact = self.stages, str(order.ply), order.watch, order.exact
         try:
-            image_job = ImageJob(exact=exact, reservation=ply, prompt=order.prompt, seed=seed)
-            image = await stages.text_to_image.run(image_job, watch)
-            matte = await stages.matting.run(MatteJob(exact=exact, reservation=ply, image=image.image), watch)
+            cut_out = await self._cut_out(order, seed)
             latents = str(order.ply.with_suffix(".latents")) if order.keep_latents else ""
             splat_job = SplatJob(
-                exact=exact, reservation=ply, image=matte.image, seed=seed, ply=ply, latents=latents
+                exact=exact, reservation=ply, image=cut_out, seed=seed, ply=ply, latents=latents
             )
             await stages.image_to_3d.run(splat_job, watch)
-            judge_job = JudgeJob(exact=exact, reservation=ply, prompt=order.prompt, ply=ply)
+            judge_job = JudgeJob(
+                exact=exact,
+                reservation=ply,
+                prompt=order.prompt,
+                picture=None if order.picture is None else cut_out,
+                ply=ply,
+            )
             verdict = await stages.validation.run(judge_job, watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:

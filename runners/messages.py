@@ -163,10 +163,16 @@ class SplatResult(Result):
 
 
 class JudgeJob(Job):
-    """Judge the splats in the file `ply` against `prompt`."""
+    """Judge the splats in the file `ply`.
 
-    prompt: str = ""
+    Attributes:
+        prompt: What they shall show; None if only a picture says so.
+        picture: The cut-out object (HxWx4, straight alpha) that they shall resemble; None if nobody sent one.
+    """
+
     ply: str = ""
+    prompt: str | None = None
+    picture: Image | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -180,6 +186,7 @@ class JudgeResult(Result):
     convincing: bool = False
     reason: str | None = None
     alignment: float | None = None
+    similarity: float | None = None
     aesthetics: float | None = None
 
     @property

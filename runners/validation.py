@@ -1,4 +1,4 @@
-"""Prompt and splats to a verdict, in a process of its own."""
+"""Prompt, picture and splats to a verdict, in a process of its own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -36,15 +36,17 @@ class ValidationRunner(ModelProcess):
         from rendering.cameras import orbit
         from rendering.renderer import create_renderer
         from validation.geometry import measure
+        from validation.reference import reference_view
         from validation.verdict import NEVER, Thresholds, judge
 
         settings = CONFIGURATION.validation
-        self._measure, self._judge = measure, judge
+        self._measure, self._judge, self._reference_view = measure, judge, reference_view
         self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
         self._thresholds = Thresholds(
             alignment=settings.alignment,
             aesthetics=settings.aesthetics,
             min_splats=settings.min_splats,
+            similarity=settings.similarity,
             retry_below=settings.retry_below,
         )
         self._cameras = orbit(settings.views, size=settings.view_size)
@@ -65,17 +67,27 @@ class ValidationRunner(ModelProcess):
 
         side = CONFIGURATION.validation.view_size
         views = torch.full((CONFIGURATION.validation.views, side, side, 3), 0.5, device=self.device)
-        self._scorer.score(["a mug"] * count, [views] * count)
+        self._scorer.score(["a mug"] * count, [views] * count, [views[0]] * count)
 
     def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult]:
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
         views = [self._views(item) for item in splats]
-        scores = self._scorer.score([job.prompt for job in jobs], views)
-        cuts = [cuts_of(self._scorer, job.prompt) for job in jobs]
+        pictures = [self._picture(job) for job in jobs]
+        scores = self._scorer.score([job.prompt for job in jobs], views, pictures)
+        cuts = [[] if job.prompt is None else cuts_of(self._scorer, job.prompt) for job in jobs]
         verdicts = [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
         return [
             verdict.model_copy(update={"cuts": some}) for verdict, some in zip(verdicts, cuts, strict=True)
         ]
+
+    def _picture(self, job: JudgeJob) -> "Tensor | None":
+        """What the job's picture shows, as a view would."""
+        import torch
+
+        if job.picture is None:
+            return None
+        side = CONFIGURATION.validation.view_size
+        return torch.from_numpy(self._reference_view(job.picture, side)).to(self.device)
 
     def _views(self, splats: "Gaussians") -> "Tensor":
         """All views, a few at a time: together they would take a GiB of a card for half a million splats."""
@@ -97,5 +109,6 @@ class ValidationRunner(ModelProcess):
             convincing=verdict.convincing,
             reason=verdict.reason,
             alignment=verdict.alignment,
+            similarity=verdict.similarity,
             aesthetics=verdict.aesthetics,
         )

@@ -61,6 +61,7 @@ class Result:
         convincing: Whether the service makes no second attempt at it.
         rejection: Why the answer would be 204; None where it is 200.
         strip: Picture of the generated image and some views.
+        similarity: With a picture; None, for there are prompts only.
     """
 
     prompt: TestPrompt
@@ -73,6 +74,7 @@ class Result:
     rejection: str | None
     attempts: int
     strip: np.ndarray
+    similarity: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -168,7 +170,7 @@ class Evaluator:
             kind=KINDS[int(kind.log_softmax(1).mean(0).argmax())].name,
             color=COLOR_NAMES[int(color.log_softmax(1).mean(0).argmax())],
             num_splats=splats.num_splats,
-            alignment=float(scores.alignment),
+            alignment=verdict.alignment if verdict.alignment is not None else -1.0,
             aesthetics=float(scores.aesthetics),
             convincing=verdict.convincing,
             rejection=None if verdict.passed else verdict.reason or "not passed",

@@ -16,7 +16,11 @@ class Judged(Protocol):
 
     @property
     def alignment(self) -> float | None:
-        """Mean cosine of prompt and views; None if nothing was scored."""
+        """Mean cosine of prompt and views; None if nothing was scored, or there was no prompt."""
+
+    @property
+    def similarity(self) -> float | None:
+        """Cosine of a sent picture and the views most like it; None if there was no picture."""
 
 
 class Rank(NamedTuple):
@@ -25,9 +29,14 @@ class Rank(NamedTuple):
     passed: bool
     convincing: bool
     alignment: float
+    similarity: float
 
 
 def rank(judged: Judged) -> Rank:
-    """What passes comes before what does not, then what convinces, then what resembles its prompt more."""
+    """What passes comes before what does not, then what convinces, then what resembles more what was asked.
+
+    A prompt counts before a picture.
+    """
     alignment = -1.0 if judged.alignment is None else judged.alignment
-    return Rank(judged.passed, judged.convincing, alignment)
+    similarity = -1.0 if judged.similarity is None else judged.similarity
+    return Rank(judged.passed, judged.convincing, alignment, similarity)

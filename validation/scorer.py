@@ -1,8 +1,9 @@
-"""How well rendered views show what a prompt asks for, and how good they look.
+"""How well rendered views show what a prompt or a picture asks for, and how good they look.
 
-views ──> resized, normalised ──> image tower ──> unit embeddings ─┬─> mean cosine with the prompt: alignment
-prompt ─> tokenizer ────────────> text tower ──> unit embedding ───┘
-                                                 image embeddings ───> linear head, mean: aesthetics
+views ───> resized, normalised ──> image tower ──> unit embeddings ─┬─> mean cosine with the prompt: alignment
+prompt ──> tokenizer ────────────> text tower ──> unit embedding ───┤
+picture ─> resized, normalised ──> image tower ──> unit embedding ──┴─> mean of its best cosines: similarity
+                                                  image embeddings ───> linear head, mean: aesthetics
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import open_clip
 import torch
@@ -26,7 +28,9 @@ from validation.aesthetics import AestheticsHead, find_head
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+T = TypeVar("T")
 Tokenizer = Callable[..., Tensor]  # of texts and `context_length`
+BEST_VIEWS = 2  # between which the side that a picture shows lies
 PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
 
 
@@ -35,12 +39,15 @@ class Scores:
     """One object's scores.
 
     Attributes:
-        alignment: Mean over views of the cosine of prompt and view.
+        alignment: Mean over views of the cosine of prompt and view; None without a prompt.
         aesthetics: Mean over views of the rating, about 1 to 10.
+        similarity: Mean of the `BEST_VIEWS` largest cosines of picture and view, for a picture shows one
+            side; None without a picture.
     """
 
-    alignment: float
+    alignment: float | None
     aesthetics: float
+    similarity: float | None = None
 
 
 class Scorer:
@@ -111,35 +118,75 @@ class Scorer:
 
     @torch.inference_mode()
     def score(
-        self, prompts: Sequence[str], views: Sequence[Shaped[Tensor, "views height width 3"]]
+        self,
+        prompts: Sequence[str | None],
+        views: Sequence[Shaped[Tensor, "views height width 3"]],
+        pictures: Sequence[Shaped[Tensor, "height width 3"] | None] | None = None,
     ) -> list[Scores]:
-        """Scores of each prompt with its own object's views, in two forward passes for all.
+        """Scores of each prompt and picture with its own object's views, in few forward passes for all.
 
         Args:
-            prompts: What was asked for.
+            prompts: What was asked for; None where only a picture was sent.
             views: uint8, or floating in 0..1; objects may differ in number and size of views.
+            pictures: The sent object as a view shows one, on white; None where there is none.
 
         Raises:
-            ValueError: Not as many prompts as objects, or an object without views.
+            ValueError: Not as many prompts or pictures as objects, or an object without views.
         """
-        if len(prompts) != len(views):
-            raise ValueError(f"{len(prompts)} prompts but views of {len(views)} objects")
+        pictures = [None] * len(prompts) if pictures is None else pictures
+        if not len(prompts) == len(views) == len(pictures):
+            raise ValueError(
+                f"{len(prompts)} prompts but views of {len(views)} objects, {len(pictures)} pictures"
+            )
         if any(len(some) == 0 for some in views):
             raise ValueError("an object without views")
         if not prompts:
             return []
         if self._recorder is not None and len(prompts) > 1:  # one by one: only one size has to be recorded
-            return [self.score([prompt], [some])[0] for prompt, some in zip(prompts, views, strict=True)]
-        words = self.embed_texts(prompts)
-        pictures = self.embed_views(torch.cat([self.prepare(some) for some in views]))
-        counts = [len(some) for some in views]
+            items = zip(prompts, views, pictures, strict=True)
+            return [self.score([prompt], [some], [picture])[0] for prompt, some, picture in items]
+        words = self._embedded(prompts, self.embed_texts)
+        shown = self._embedded(pictures, lambda some: self.embed_views(self._prepared(some)))
+        seen = self.embed_views(self._prepared(views)).split([len(some) for some in views])
         numbers = torch.stack(
-            [
-                torch.stack([(some @ word).mean(), self._head.rate(some).mean()])
-                for some, word in zip(pictures.split(counts), words, strict=True)
-            ]
+            [self._numbers(*item) for item in zip(seen, words, shown, strict=True)]
         ).tolist()  # once for all: every number fetched alone would wait for the card
-        return [Scores(alignment=alignment, aesthetics=aesthetics) for alignment, aesthetics in numbers]
+        return [
+            Scores(
+                alignment=None if prompt is None else alignment,
+                aesthetics=aesthetics,
+                similarity=None if picture is None else similarity,
+            )
+            for prompt, picture, (alignment, similarity, aesthetics) in zip(
+                prompts, pictures, numbers, strict=True
+            )
+        ]
+
+    def _numbers(
+        self,
+        views: Float[Tensor, "views embed"],
+        word: Float[Tensor, "embed"] | None,
+        picture: Float[Tensor, "embed"] | None,
+    ) -> Float[Tensor, "3"]:
+        """Alignment, similarity and aesthetics of one object; 0 stands for what was not asked."""
+        nothing = views.new_zeros(())
+        best = min(BEST_VIEWS, len(views))
+        alignment = nothing if word is None else (views @ word).mean()
+        similarity = nothing if picture is None else (views @ picture).topk(best).values.mean()
+        return torch.stack([alignment, similarity, self._head.rate(views).mean()])
+
+    def _embedded(
+        self, items: Sequence[T | None], embed: Callable[[list[T]], Float[Tensor, "items embed"]]
+    ) -> list[Float[Tensor, "embed"] | None]:
+        """An embedding for each item that there is."""
+        present = [item for item in items if item is not None]
+        made = iter(embed(present) if present else ())
+        return [None if item is None else next(made) for item in items]
+
+    def _prepared(
+        self, pictures: Sequence[Shaped[Tensor, "*some height width 3"]]
+    ) -> Float[Tensor, "pictures 3 size size"]:
+        return torch.cat([self.prepare(one if one.dim() == 4 else one[None]) for one in pictures])
 
     def cuts(self, prompt: str) -> list[str]:
         """Whether the text tower does not read all of a prompt, and how much it reads."""

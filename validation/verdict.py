@@ -17,12 +17,14 @@ class Thresholds:
         alignment: Mean cosine of prompt and views; its scale depends on the model.
         aesthetics: Mean rating of the views.
         min_splats: The subnet's validator rejects below 7000.
+        similarity: Mean of the best cosines of picture and views, where a picture was sent.
         retry_below: An object that passes with less alignment, or in pieces, does not convince; -1: all do.
     """
 
     alignment: float
     aesthetics: float
     min_splats: int = VALIDATOR_MIN_SPLATS
+    similarity: float = -1.0
     retry_below: float = NEVER
 
 
@@ -34,36 +36,46 @@ class Verdict:
         passed: Whether it may be sent.
         convincing: Whether it passes, and is worth no second attempt (`validation.ranking` compares two).
         reason: Why not, for people; None when it passed.
-        alignment, aesthetics: The scores it had.
+        alignment, aesthetics, similarity: The scores it had.
         num_splats: How many splats it has.
     """
 
     passed: bool
     convincing: bool
     reason: str | None
-    alignment: float
+    alignment: float | None
     aesthetics: float
     num_splats: int
+    similarity: float | None = None
 
 
 def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict:
-    """Gates first, then alignment, then aesthetics; a score that is not a number fails."""
-    reason = failed_gate(geometry, min_splats=thresholds.min_splats)
-    if reason is None and not scores.alignment >= thresholds.alignment:
-        reason = f"alignment {scores.alignment:.3f} is below {thresholds.alignment:.3f}"
-    if reason is None and not scores.aesthetics >= thresholds.aesthetics:
-        reason = f"aesthetics {scores.aesthetics:.2f} is below {thresholds.aesthetics:.2f}"
+    """Gates first, then what was asked for, then aesthetics; a score that is not a number fails."""
+    reason = (
+        failed_gate(geometry, min_splats=thresholds.min_splats)
+        or _too_low("alignment", scores.alignment, thresholds.alignment)
+        or _too_low("similarity", scores.similarity, thresholds.similarity)
+        or _too_low("aesthetics", scores.aesthetics, thresholds.aesthetics, digits=2)
+    )
     return Verdict(
         passed=reason is None,
         convincing=reason is None and _convinces(scores, thresholds, geometry),
         reason=reason,
         alignment=scores.alignment,
         aesthetics=scores.aesthetics,
+        similarity=scores.similarity,
         num_splats=geometry.num_splats,
     )
+
+
+def _too_low(name: str, score: float | None, least: float, digits: int = 3) -> str | None:
+    if score is None or score >= least:
+        return None
+    return f"{name} {score:.{digits}f} is below {least:.{digits}f}"
 
 
 def _convinces(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> bool:
     if thresholds.retry_below == NEVER:
         return True
-    return scores.alignment >= thresholds.retry_below and geometry.num_pieces in (None, 1)
+    aligned = scores.alignment is None or scores.alignment >= thresholds.retry_below
+    return aligned and geometry.num_pieces in (None, 1)

@@ -12,7 +12,7 @@ from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
 from gateway.parameters import check_parameters, deadline_is_short, show_pictures, split_formats
 
-FORM = ("prompt", "seed", "format", "frame", "size", "spz_version", "video_res", "splats", "max_bytes")
+FORM = ("prompt", "seed", "format", "frame", "size", "spz_version", "video_res")
 FIELDS = (*FORM, "deliver", "upload_url")
 VIDEO = ("mp4",)
 

@@ -23,14 +23,24 @@ def crop_to_object(image: UInt8[np.ndarray, "height width 4"], size: int) -> UIn
     return on_black
 
 
-def crop_box(alpha: UInt8[np.ndarray, "height width"]) -> tuple[float, float, float, float]:
-    """A square (left, top, right, bottom) around the object; it may reach beyond the image."""
+def crop_box(
+    alpha: UInt8[np.ndarray, "height width"], margin: float = MARGIN
+) -> tuple[float, float, float, float]:
+    """A square (left, top, right, bottom) around the object; it may reach beyond the image.
+
+    Args:
+        alpha: What is above `ALPHA_THRESHOLD` is object.
+        margin: Side of the square over the longest side of the object.
+
+    Raises:
+        EmptyMatteError: No pixel, or a single one, is opaque enough.
+    """
     opaque = alpha > ALPHA_THRESHOLD
     rows, columns = (np.flatnonzero(opaque.any(axis=axis)) for axis in (1, 0))
     if len(rows) == 0:
         raise EmptyMatteError("no pixel of the image is opaque")
     top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
-    half = int(max(right - left, bottom - top) * MARGIN) // 2
+    half = int(max(right - left, bottom - top) * margin) // 2
     if half == 0:
         raise EmptyMatteError("the object in the image is a single pixel")
     x, y = (left + right) / 2, (top + bottom) / 2

@@ -49,8 +49,20 @@ def test_replayed_towers_give_the_same_scores(judge_folder: Path, scorer: Scorer
     for actual, expected in zip(
         replayed.score(prompts, pictures), scorer.score(prompts, pictures), strict=True
     ):
-        assert abs(actual.alignment - expected.alignment) < 1e-5
+        assert actual.alignment == pytest.approx(expected.alignment, abs=1e-5)
         assert abs(actual.aesthetics - expected.aesthetics) < 1e-4
+
+
+def test_similarity_is_the_mean_of_the_two_best_cosines_of_picture_and_views(scorer: Scorer) -> None:
+    shown = scorer.embed_views(scorer.prepare(views(7, count=1)))[0]
+    cosines = scorer.embed_views(scorer.prepare(views(0))) @ shown
+    expected = float(sum(sorted(cosines.tolist())[-2:]) / 2)
+    alone, both, neither = scorer.score(
+        [None, "tree", "tree"], [views(0)] * 3, [views(7, count=1)[0]] * 2 + [None]
+    )
+    assert [alone.similarity, both.similarity] == pytest.approx([expected] * 2, abs=1e-5)
+    assert (alone.alignment, neither.similarity) == (None, None)
+    assert both.alignment == pytest.approx(neither.alignment, abs=1e-5)
 
 
 def test_floating_views_score_as_their_bytes_do(scorer: Scorer) -> None:
@@ -67,7 +79,7 @@ def test_aesthetics_do_not_depend_on_the_prompt(scorer: Scorer) -> None:
 def test_any_prompt_is_scored(scorer: Scorer) -> None:
     prompts = ["", "42", '{"a":1}', "日本 🚲", "shiny " * 300]
     scores = scorer.score(prompts, [views(1)] * len(prompts))
-    assert all(-1 <= item.alignment <= 1 for item in scores)
+    assert all(item.alignment is not None and -1 <= item.alignment <= 1 for item in scores)
 
 
 def test_what_is_cut_is_told(scorer: Scorer) -> None:

@@ -127,3 +127,12 @@ def test_parts_that_do_not_touch_are_pieces_and_crumbs_are_not(gap: float, piece
     means = torch.cat([body, handle + torch.tensor([1.0 + gap, 0.0, 0.0]), crumb + 3.0])
     filler = splats(len(means))
     assert num_pieces(dataclasses.replace(filler, means=means)) == pieces
+
+
+def test_an_object_unlike_its_picture_fails_and_what_was_not_asked_counts_not() -> None:
+    wanted = dataclasses.replace(THRESHOLDS, similarity=0.8)
+    for similarity, passed in ((0.8, True), (0.79, False), (math.nan, False)):
+        verdict = judge(Scores(alignment=None, aesthetics=6.0, similarity=similarity), wanted, GOOD)
+        assert verdict.passed is passed
+        assert passed or "similarity" in (verdict.reason or "")
+    assert judge(SCORES, wanted, GOOD).passed
