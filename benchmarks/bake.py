@@ -3,7 +3,8 @@
     python -m benchmarks.bake [--device cpu] [--prompts "pink bicycle,brown horse"] [--runs 3] [--out DIR]
 
 Objects of the embedded family, seed 0 upwards. Each is finished four ways: the decoder's colours and those of
-pictures of the splats, in a texture over simplified faces and at the vertices of all faces. Two numbers each:
+pictures of the splats, in a texture over simplified faces and at the vertices of all faces; and a fifth way
+with the surface of the splats. Two numbers each:
 PSNR over whole pictures, which the outlines rule (splats end softly, a little outside the mesh), and PSNR
 where the mesh is, which the colours rule. No view of the comparison is one of the bake's. The last line is
 JSON; with --out also bake.json, and bake.png: splats, decoder, gaussians.
@@ -16,7 +17,7 @@ import platform
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,7 @@ def main() -> int:
         for kind, settings in (("texture", texture), ("vertices", dense))
         for bake in ("decoder", "gaussians")
     }
+    ways["splats' surface"] = ("gaussians", replace(texture, shape="gaussians"))
     cameras = orbit(
         azimuths_degrees=[360.0 * view / NUM_VIEWS for view in range(NUM_VIEWS)],
         elevation_degrees=[ELEVATIONS_DEGREES[view % 4] for view in range(NUM_VIEWS)],

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
 from export.meshes.axes import turned
-from export.meshes.clean_up import clean_up, vertex_normals
+from export.meshes.clean_up import clean_up, fill_holes, vertex_normals
 from export.meshes.color_lookup import ColorLookup, color_lookup
 from export.meshes.mending import mend
 from export.meshes.simplification import simplify
@@ -28,11 +28,14 @@ from export.meshes.splat_colors import SplatColors, SplatPictures
 from export.meshes.splat_surface import splat_surface
 from export.meshes.surface import FinishedMesh, Surface
 from export.meshes.texels import UNOWNED, Texels, dilate, locate
+from export.meshes.topology import OPEN, twins
 from export.meshes.unwrapping import unwrap
 from models.gaussians.placement import Placement, placement_of
 from models.stopping import between_steps
 
 EXTENT = 1.0  # metres, of the longest side of a mesh that belongs to no splats
+
+PINCH_LENGTH = 0.1  # of a border that simplification leaves, in "trellis" space; longer ones are the object's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +131,24 @@ def _finished(
         if settings.faces is not None:
             vertices, faces = simplify(dense, settings.faces)
     with _timed(timings, "mend"):
-        mended = mend(vertices, faces)
+        mended = _mended(vertices, faces)
         shape = _Shape(vertices=mended[0], normals=vertex_normals(*mended), faces=mended[1])
     if settings.texture is None:
         return _painted(decoded, shape, pictures, timings), timings
     unwrap_seconds = settings.unwrap_seconds
     return _textured(decoded, shape, pictures, settings.texture, unwrap_seconds, timings), timings
+
+
+def _mended(
+    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
+) -> tuple[Float[np.ndarray, "mended 3"], Int[np.ndarray, "kept 3"]]:
+    """Sound, with the small holes filled that a pinch leaves where its scrap went."""
+    mended = mend(vertices, faces)
+    if (twins(mended[1], len(mended[0])) != OPEN).all():
+        return mended
+    colors = np.zeros_like(mended[0])
+    filled = fill_holes(Surface(vertices=mended[0], faces=mended[1], colors=colors), PINCH_LENGTH)
+    return mend(filled.vertices, filled.faces)
 
 
 def _shown(surface: Surface, settings: FinishSettings, pictures: SplatPictures | None) -> Surface:

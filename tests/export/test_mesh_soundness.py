@@ -10,7 +10,7 @@ import trimesh
 
 from export.glb import write_glb
 from export.meshes.clean_up import clean_up
-from export.meshes.finishing import FinishSettings, finish
+from export.meshes.finishing import FinishSettings, _mended, finish
 from export.meshes.mending import mend
 from export.meshes.simplification import simplify
 from export.meshes.soundness import soundness
@@ -133,6 +133,15 @@ def test_scraps_that_a_pinch_leaves_open_go() -> None:
     vertices, left = mend(both.vertices, both.faces)
     assert soundness(vertices, left).watertight
     assert len(left) == len(BOX.faces)
+
+
+def test_a_hole_that_a_pinch_leaves_is_filled_and_a_large_one_is_not() -> None:
+    for size, closed in ((0.012, True), (0.3, False)):
+        whole = surface_where(ball(0.4))
+        centers = whole.vertices[whole.faces].mean(axis=1)
+        opened = whole.faces[np.linalg.norm(centers - [0.4, 0.0, 0.0], axis=1) > size / 2]
+        assert soundness(whole.vertices, opened).open_edges > 0
+        assert soundness(*_mended(whole.vertices, opened)).watertight == closed
 
 
 def rough() -> Surface:
