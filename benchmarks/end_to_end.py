@@ -5,14 +5,15 @@ r"""Prompt to PLY over HTTP: latency alone and under load, throughput, videos, t
         --second-start
 
 Without --serve a service on --port is measured. Phases come in this order: the first request after the start,
-lone ones, bursts with a lone one after each, videos, --in-flight levels (closed loop), --rate (open loop,
-Poisson arrivals), then with --second-start a new start with the first one's compile caches. Each phase is
-bounded by --requests and --seconds. With --out the report is written after every phase; the last line is
-JSON.
+lone ones, lone ones with a picture in the prompt's place (--picture), bursts with a lone one after each,
+videos, --in-flight levels (closed loop), --rate (open loop, Poisson arrivals), then with --second-start a new
+start with the first one's compile caches. Each phase is bounded by --requests and --seconds. With --out the
+report is written after every phase; the last line is JSON.
 """
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import platform
@@ -72,6 +73,10 @@ async def all_phases(options: argparse.Namespace, results: Results) -> None:
         results.put("lone", await phases.lone(client, replace(limits, requests=options.lone)))
         warm = results.content["lone"]["median_s"]
         note_first(results, "first", warm)
+        if options.picture:
+            fields = {"prompt": base64.b64encode(options.picture.read_bytes()).decode()}
+            count = replace(limits, requests=options.lone)
+            results.put("lone_picture", await phases.lone(client, count, fields))
         if options.burst:
             times, size = options.bursts, options.burst
             results.put("burst", await phases.bursts(client, size=size, times=times, warm_median_s=warm))
@@ -129,6 +134,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--empty-caches", action="store_true", help="start with an empty folder for compile caches")
     add("--second-start", action="store_true", help="then start again with those caches")
     add("--lone", type=at_least_one, default=30)
+    add("--picture", type=user_path, help="a picture's file: prompt against picture, in the same run")
     add("--burst", type=whole(0), default=8, help="requests at once; 0 for none")
     add("--bursts", type=at_least_one, default=1, help="how often")
     add("--videos", type=whole(0), default=1)

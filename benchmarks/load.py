@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,12 @@ def status_counts(replies: Sequence[Reply]) -> dict[str, int]:
     return {str(status): count for status, count in sorted(Counter(r.status for r in replies).items())}
 
 
-async def closed_loop(client: Client, *, in_flight: int, count: int, seconds: float) -> Run:
+async def closed_loop(
+    client: Client, *, in_flight: int, count: int, seconds: float, fields: Mapping[str, str] | None = None
+) -> Run:
     """Keeps `in_flight` requests going until `count` were sent or `seconds` are over.
+
+    `fields` are sent with each of them.
 
     Who is sent away (503) waits as long as the service asks, at most a second.
     """
@@ -54,7 +58,7 @@ async def closed_loop(client: Client, *, in_flight: int, count: int, seconds: fl
 
     async def work() -> None:
         for _ in turns:
-            reply = await client.generate()
+            reply = await client.generate(fields=fields)
             replies.append(reply)
             if reply.status == OVERLOADED:
                 await asyncio.sleep(min(reply.retry_after_seconds, MAX_PAUSE_SECONDS))

@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,9 @@ async def first_request(client: Client) -> dict[str, Any]:
     return {"status": reply.status, "seconds": round(reply.seconds, 4)}
 
 
-async def lone(client: Client, limits: Limits) -> dict[str, Any]:
-    """One request after another: latency, and where it goes."""
-    run = await closed_loop(client, in_flight=1, count=limits.requests, seconds=limits.seconds)
+async def lone(client: Client, limits: Limits, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """One request after another: latency, and where it goes; `fields` take the place of the prompt."""
+    run = await closed_loop(client, in_flight=1, count=limits.requests, seconds=limits.seconds, fields=fields)
     return run.summary() | {
         "ply_bytes": max((reply.num_bytes for reply in run.replies), default=0),
         "stage_medians_ms": stage_medians([reply.stages for reply in run.replies]),

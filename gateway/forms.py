@@ -38,6 +38,12 @@ def check_encoding(headers: Headers) -> None:
         raise HttpError(415, detail, headers={"Accept-Encoding": "identity"})
 
 
+def may_hold_picture(headers: Headers) -> bool:
+    """Whether a body is of a kind that pictures come in."""
+    kinds = (URLENCODED, MULTIPART, JSON, "image/")
+    return headers.get("content-type", "").strip().lower().startswith(kinds)
+
+
 def accepts(headers: Headers, media_type: str) -> bool:
     """Whether a client names a type among those that it takes; a weight of zero (`q=0`) says it does not."""
     offers = [parse_options_header(offer) for offer in ",".join(headers.getlist("accept")).split(",")]

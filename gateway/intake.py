@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope
 
 from gateway.bodies import CLOSING, BodyReader
 from gateway.errors import HttpError
-from gateway.forms import Fields, parse_fields
+from gateway.forms import Fields, may_hold_picture, parse_fields
 from gateway.parameters import check_parameters, with_query
 from gateway.pictures import PictureLimits, decode_picture
 from gateway.pictures.fields import take_picture
@@ -36,7 +36,8 @@ class Intake:
         self._pictures = pictures
         self._max_bytes = max_bytes
         largest = max_bytes + round(pictures.max_bytes * BASE64_GROWTH)
-        self._bodies = BodyReader(max_bytes=largest, seconds=seconds)
+        self._small = BodyReader(max_bytes=max_bytes, seconds=seconds)
+        self._large = BodyReader(max_bytes=largest, seconds=seconds)
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def read(
@@ -63,7 +64,8 @@ class Intake:
 
     async def _content(self, headers: Headers, receive: Receive) -> tuple[Fields, bytes | None]:
         """The fields of a body and its picture's file; of the body itself nothing is kept."""
-        async with self._bodies.held(headers, receive) as body:
+        bodies = self._large if may_hold_picture(headers) else self._small
+        async with bodies.held(headers, receive) as body:
             if len(body) <= SMALL_BYTES:
                 return take_picture(await parse_fields(headers, body))
             async with self._places:

@@ -30,6 +30,7 @@ QUICK = {  # few steps and no verdict: whether a request comes through, not what
     "MINER__IMAGE_TO_3D__FAST__LATENTS__STEPS": "1",
     "MINER__VALIDATION__ALIGNMENT": "-1",
     "MINER__VALIDATION__AESTHETICS": "-10",
+    "MINER__VALIDATION__SIMILARITY": "-1",
     "MINER__VALIDATION__RETRY_BELOW": "-1",
     "MINER__VALIDATION__MIN_SPLATS": "1",
     "MINER__SERVICES__GATEWAY__DEADLINE_SECONDS": "120",

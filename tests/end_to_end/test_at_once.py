@@ -26,6 +26,7 @@ QUICK = {  # few steps; whatever comes of it passes
     "MINER__IMAGE_TO_3D__FAST__LATENTS__STEPS": "1",
     "MINER__VALIDATION__ALIGNMENT": "-1",
     "MINER__VALIDATION__AESTHETICS": "-10",
+    "MINER__VALIDATION__SIMILARITY": "-1",
     "MINER__VALIDATION__MIN_SPLATS": "0",
     "MINER__VALIDATION__MAX_RETRIES": "0",
 }

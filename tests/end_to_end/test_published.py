@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import trimesh
+from PIL import Image
 
 from tests.ply_reader import read_table
 from tests.serving import free_port, running_server, small_environment
@@ -19,6 +20,13 @@ READY_SECONDS = 300  # fast paths trace every batch size first, slow on busy cor
 STAGES = {"text_to_image", "matting", "image_to_3d", "validation", "video"}
 PUBLISHED = {"MINER__PROFILE": "24gb", "MINER__DEVICE": "auto"}
 RANDOM_VOXELS = 16_040
+
+
+def colored_png() -> bytes:
+    """A picture for networks that see nothing in any."""
+    file = io.BytesIO()
+    Image.new("RGB", (96, 64), (200, 30, 90)).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("fast_paths", ["false", "true"])
@@ -48,9 +56,13 @@ def test_the_24gb_profile_makes_splats_mesh_and_video_in_one_process(tmp_path: P
         version = client.get("/version").json()
         fields = {"prompt": "a pink bicycle", "seed": "1", "format": "ply,glb,mp4"}
         reply = client.post("/generate/", data=fields)
+        picture = client.post("/generate/", files={"image": ("a.png", colored_png())})
     assert version["profile"] == "24gb"
     assert [set(process["stages"]) for process in version["processes"]] == [STAGES]
     assert reply.status_code == 200, reply.headers.get("x-reject-reason", reply.text)
+    assert picture.status_code == 200, picture.headers.get("x-reject-reason", picture.text)
+    assert len(read_table(picture.content)[1]) > 0
+    assert "text_to_image" not in picture.headers["server-timing"]
     assert "x-weights" not in reply.headers
     bundle = zipfile.ZipFile(io.BytesIO(reply.content))
     assert len(read_table(bundle.read("object.ply"))[1]) > 0

@@ -182,3 +182,18 @@ def test_only_a_picture_makes_a_body_large(client: TestClient) -> None:
     assert large.status_code == 413
     larger = client.post("/generate", content=bytes(12_000_000), headers={"content-type": "image/png"})
     assert larger.status_code in (413, 422)
+
+
+def test_the_description_of_the_service_names_the_picture(client: TestClient) -> None:
+    described = client.get("/docs.json").json()
+    for path in ("/generate", "/generate_video", "/generate_mesh"):
+        schema = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        if "$ref" in schema:
+            schema = described["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        assert {"prompt", "image_b64"} <= set(schema["properties"])
+        assert "prompt" not in schema.get("required", [])
+
+
+def test_a_kind_of_body_that_holds_no_picture_keeps_its_old_limit(client: TestClient) -> None:
+    reply = client.post("/generate", content=bytes(2_000_000), headers={"content-type": "text/plain"})
+    assert reply.status_code == 413
