@@ -1,9 +1,11 @@
 """A job's input, checked before any work is done for it.
 
 {"prompt": "pink bicycle", "seed": 7, "format": "spz", "deliver": "inline"}
+{"image_b64": "iVBORw0K...", "prompt": "a chair"}
 {"prompt": "pink bicycle", "format": "mp4", "video_res": 512, "deliver": "url", "upload_url": "https://..."}
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +13,9 @@ from typing import Literal
 from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
 from gateway.parameters import check_parameters, deadline_is_short, show_pictures, split_formats
+from gateway.pictures.fields import take_picture
 
-FORM = ("prompt", "seed", "format", "frame", "size", "spz_version", "video_res")
+FORM = ("prompt", "image_b64", "seed", "format", "frame", "size", "spz_version", "video_res")
 FIELDS = (*FORM, "deliver", "upload_url")
 VIDEO = ("mp4",)
 
@@ -53,13 +56,20 @@ def read_order(given: object, rules: UploadRules) -> Order:
     formats = split_formats(given.get("format") or "ply")
     fields = {name: given[name] for name in FORM if name in given}
     if formats == VIDEO:
-        checked = check_parameters("/generate_video", fields)
+        checked = _checked("/generate_video", fields)
         path: Literal["/generate/", "/generate_video/"] = "/generate_video/"
     else:
         if given.get("video_res") not in (None, "") and not show_pictures(formats):
             raise HttpError(422, "video_res goes with formats mp4, webm, png and webp")
-        checked, path = check_parameters("/generate", fields), "/generate/"
+        checked, path = _checked("/generate", fields), "/generate/"
     return Order(path=path, fields=checked, formats=formats, upload_url=_upload_url(given, rules))
+
+
+def _checked(path: str, fields: Mapping[str, object]) -> dict[str, str | int | float]:
+    """The form, in which a picture is base64 whatever it came as."""
+    others, picture = take_picture(fields)
+    checked = check_parameters(path, others, with_picture=picture is not None)
+    return checked if picture is None else checked | {"image_b64": base64.b64encode(picture).decode()}
 
 
 def _upload_url(given: Mapping[str, object], rules: UploadRules) -> str | None:

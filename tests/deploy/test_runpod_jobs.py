@@ -57,6 +57,16 @@ def test_bad_input_is_refused_with_its_reason(given: object, words: str) -> None
     assert words in refusal(given)
 
 
+def test_a_picture_goes_on_as_base64_with_or_without_a_prompt() -> None:
+    text = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+    for given in ({"image_b64": text}, {"prompt": text}, {"prompt": f"data:image/png;base64,{text}"}):
+        order = read_order({**given, "seed": 7}, RULES)
+        assert order.fields == {"image_b64": text, "seed": 7}
+    both = read_order({"image_b64": text, "prompt": "a chair"}, RULES)
+    assert both.fields == {"image_b64": text, "prompt": "a chair"}
+    assert "base64" in refusal({"image_b64": "no picture"})
+
+
 @pytest.mark.parametrize(
     "url",
     [
