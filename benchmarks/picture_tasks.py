@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from command_line.arguments import at_least_one, device_name, out_folder, user_path
+from command_line.arguments import at_least_one, device_name, out_folder, positive, user_path
 from command_line.names import set_aside
 from command_line.running import run_program
 from configuration import read_configuration
@@ -367,6 +367,7 @@ def main() -> None:
     parser.add_argument("--out", type=out_folder)
     parser.add_argument("--device", type=device_name, default="cpu")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=positive, default=3600.0, help="begin no picture after so many")
     parser.add_argument(
         "--sheet", action="store_true", help="also every picture beside two views of its object"
     )
