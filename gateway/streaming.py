@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 PIECE_BYTES = 2**20
+SAMPLE_BYTES, SAMPLE_EVERY = 2**12, 2**16
 
 
 class OpenFileResponse(Response):
@@ -38,10 +39,14 @@ class OpenFileResponse(Response):
             self.close()
 
     def digest(self) -> str:
-        """SHA-256 of the file's bytes, in hexadecimal digits."""
-        found = hashlib.sha256()
-        for offset in range(0, self._size, PIECE_BYTES):
-            found.update(os.pread(self._descriptor, PIECE_BYTES, offset))
+        """SHA-256 of the file's size and of a sixteenth of its bytes, in hexadecimal digits.
+
+        Objects differ from their first row to their last; reading all of 35 MB would keep the first byte back for
+        26 ms.
+        """
+        found = hashlib.sha256(str(self._size).encode())
+        for offset in range(0, self._size, SAMPLE_EVERY):
+            found.update(os.pread(self._descriptor, SAMPLE_BYTES, offset))
         return found.hexdigest()
 
     @property

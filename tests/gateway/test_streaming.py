@@ -46,3 +46,19 @@ async def test_a_client_that_leaves_does_not_keep_the_file_open(tmp_path: Path) 
     with pytest.raises(ConnectionResetError):
         await response({"type": "http"}, leave, leave)  # type: ignore[arg-type]
     assert response.is_closed
+
+
+def test_the_tag_of_a_file_tells_objects_apart(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 4096
+    other = bytes(255 - value for value in content)
+
+    def tag(data: bytes) -> str:
+        file = tmp_path / "object.ply"
+        file.write_bytes(data)
+        response = OpenFileResponse(file, media_type="application/octet-stream")
+        digest = response.digest()
+        response.close()
+        return digest
+
+    assert tag(content) == tag(content)
+    assert len({tag(content), tag(other), tag(content[:-1]), tag(content + b"\0"), tag(b"")}) == 5
