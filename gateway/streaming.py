@@ -41,7 +41,7 @@ class OpenFileResponse(Response):
     def digest(self) -> str:
         """SHA-256 of the file's size and of a sixteenth of its bytes, in hexadecimal digits.
 
-        Objects differ from their first row to their last; all of 35 MB would keep the first byte back for 26 ms.
+        Objects differ from first row to last; all of 35 MB would keep the first byte back for 26 ms.
         """
         found = hashlib.sha256(str(self._size).encode())
         for offset in range(0, self._size, SAMPLE_EVERY):
