@@ -8,7 +8,7 @@ import asyncio
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import bentoml
 from pydantic import Field
@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from command_line.names import stem_of
 from configuration import load_configuration
-from configuration.schema import StageName
+from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
 from gateway.connections import install
 from gateway.cors import Cors
@@ -54,7 +54,7 @@ from runners.mesh import lack_of_mesh_decoder
 from runners.options import address_of, drain_seconds, gateway_service
 from runners.own_socket import listen_apart
 from runners.process import show_own_logs
-from runners.shared import methods_of, runner_of
+from runners.shared import methods_of, runner_of, with_runners
 from runners.start_checks import refuse_bad_start
 
 # Here, because every process imports this file, the parent before it starts others.
@@ -99,21 +99,16 @@ logger = logging.getLogger(__name__)
 
 @bentoml.asgi_app(PROBES)
 @bentoml.service(name="fast_3d_miner", **gateway_service(CONFIGURATION))
+@with_runners
 class Miner:
     """Text to 3D for the Three-Gen subnet."""
-
-    text_to_image = bentoml.depends(runner_of(CONFIGURATION, "text_to_image"))
-    matting = bentoml.depends(runner_of(CONFIGURATION, "matting"))
-    image_to_3d = bentoml.depends(runner_of(CONFIGURATION, "image_to_3d"))
-    validation = bentoml.depends(runner_of(CONFIGURATION, "validation"))
-    video = bentoml.depends(runner_of(CONFIGURATION, "video"))
 
     def __init__(self) -> None:
         """Connects the stages."""
         show_own_logs()
         logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
-        stages = {name: self._stage(name) for name in get_args(StageName)}
+        stages = {name: self._stage(name) for name in NAMES}
         lack = lack_of_mesh_decoder(CONFIGURATION)
         self._pipeline = Pipeline(
             Stages(**stages),
@@ -147,7 +142,7 @@ class Miner:
         return Stage(
             name,
             getattr(self, name),
-            concurrency=getattr(CONFIGURATION.services, name).concurrency,
+            concurrency=CONFIGURATION.services.of(name).concurrency,
             methods=methods_of(CONFIGURATION, name),
             inline=is_inline(OPTIONS.handover, address_of(runner_of(CONFIGURATION, name))),
         )

@@ -7,10 +7,10 @@ still be tight.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from configuration.leaves import ConfigurationError
-from configuration.schema import Configuration, StageName
+from configuration.schema import Configuration
+from configuration.stages import NAMES, StageName, entry_of
 
 GIB = 2**30
 BILLION = 1e9
@@ -26,20 +26,6 @@ BITS: Mapping[str, float] = {
     "fp8_weight_only": 8,
     "int8": 8,
     "nf4": 4.25,
-}
-# GiB of weights in half precision, of work beside them.
-WEIGHTS: Mapping[StageName, float] = {
-    "matting": 0.08,
-    "image_to_3d": 3.0,
-    "validation": 0.8,
-    "video": 0.0,
-}
-WORK: Mapping[StageName, float] = {
-    "text_to_image": 1.4,
-    "matting": 0.4,
-    "image_to_3d": 2.5,
-    "validation": 1.3,
-    "video": 0.6,
 }
 SMALL_MODEL = 1.0  # of image_to_3d, whose flows rest in host memory
 UNRECORDED = 0.5  # of the work, which recorded kernels keep memory for
@@ -87,7 +73,7 @@ def check_fit(configuration: Configuration, card_bytes: int) -> None:
 
 def _processes(configuration: Configuration) -> list[Need]:
     shared = configuration.services.shared
-    alone = [(stage,) for stage in get_args(StageName) if stage not in shared]
+    alone = [(stage,) for stage in NAMES if stage not in shared]
     return [_need(configuration, stages) for stages in ([tuple(shared)] if shared else []) + alone]
 
 
@@ -103,7 +89,7 @@ def _weights(configuration: Configuration, stage: StageName) -> float:
         return _text_to_image_weights(configuration)
     if stage == "image_to_3d" and configuration.image_to_3d.small_model:
         return SMALL_MODEL
-    return WEIGHTS[stage]
+    return entry_of(stage).weights_gib
 
 
 def _text_to_image_weights(configuration: Configuration) -> float:
@@ -117,13 +103,13 @@ def _text_to_image_weights(configuration: Configuration) -> float:
 def _work(configuration: Configuration, stage: StageName) -> float:
     if stage == "image_to_3d" and configuration.image_to_3d.small_model:
         return SMALL_MODEL
-    recorded = stage == "video" or getattr(configuration, stage).fast_paths
-    return WORK[stage] * (1.0 if recorded else UNRECORDED)
+    options = getattr(configuration, stage, None)
+    recorded = getattr(options, "fast_paths", True)  # a stage without that key has nothing to record
+    return entry_of(stage).work_gib * (1.0 if recorded else UNRECORDED)
 
 
 def _workers(configuration: Configuration, need: Need) -> int:
-    workers: int = getattr(configuration.services, need.stages[0]).workers
-    return workers
+    return configuration.services.of(need.stages[0]).workers
 
 
 def _named(configuration: Configuration, need: Need) -> str:

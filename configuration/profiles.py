@@ -10,17 +10,12 @@ from configuration import lock
 from configuration.driver import torch_cuda
 from configuration.leaves import ConfigurationError
 from configuration.schema import RANDOM, Profile
+from configuration.stages import required_files
 
 GIB = 2**30
 
-REQUIRED_FILES = (
-    "text_to_image/model_index.json",
-    "matte",
-    "image_to_3d/pipeline.json",
-    "image_to_3d/image_cond_model/config.json",
-    "validation/clip/open_clip_config.json",
-)
-AESTHETICS_HEADS = ("validation/*.safetensors", "validation/*.pth")
+REQUIRED_FILES = tuple(group[0] for group in required_files() if len(group) == 1)
+ONE_OF_THESE = tuple(group for group in required_files() if len(group) > 1)
 MAX_SHELL_VOXELS = 102_208  # grid points of 64^3 within 29.0 of its centre
 NOTHING_PUBLISHED = "has no published shapes"
 DOWNLOAD = command("fast3d-weights", "python scripts/download_weights.py")
@@ -141,8 +136,9 @@ def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) 
         half = lock.refusal(folder)
         return None if half is None else f"weights in {shown}: {half}{advice}"
     missing = [name for name in REQUIRED_FILES if not (folder / name).exists()]
-    if not any(any(folder.glob(pattern)) for pattern in AESTHETICS_HEADS):
-        missing.append(" or ".join(AESTHETICS_HEADS))
+    missing += [
+        " or ".join(group) for group in ONE_OF_THESE if not any(any(folder.glob(one)) for one in group)
+    ]
     return f"weights in {shown} lack {', '.join(missing)}{advice}" if missing else None
 
 

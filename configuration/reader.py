@@ -22,6 +22,7 @@ from configuration.leaves import (
 )
 from configuration.profiles import choose_profile, largest_card_bytes
 from configuration.schema import RANDOM, Configuration, Profile
+from configuration.stages import NAMES
 
 PREFIX = "MINER__"
 FILE_VARIABLE = "MINER_CONFIGURATION"
@@ -180,8 +181,8 @@ def _validate(leaves: Leaves) -> Configuration:
         configuration = TypeAdapter(Configuration).validate_python(nest(leaves))
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(leaves, item) for item in error.errors())) from error
-    for name in ("text_to_image", "matting", "image_to_3d", "validation", "video"):
-        runner = getattr(configuration.services, name)
+    for name in NAMES:
+        runner = configuration.services.of(name)
         if runner.concurrency > 2 * runner.max_batch_size * runner.workers:
             where = place_of(leaves, ("services", name, "concurrency"))
             raise ConfigurationError(

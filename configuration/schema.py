@@ -5,12 +5,16 @@ types still hold it, and are resolved against the machine.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from configuration.stages import NAMES, StageName
+
 STRICT = ConfigDict(extra="forbid")
+
+T = TypeVar("T")
 
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True)]
@@ -21,7 +25,6 @@ Auto = Literal["auto"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 RANDOM = "random"  # in place of a weights folder
-StageName = Literal["text_to_image", "matting", "image_to_3d", "validation", "video"]
 
 Seconds = Annotated[Number, Field(gt=0, le=3600)]
 Steps = Annotated[Whole, Field(ge=1, le=100)]
@@ -73,20 +76,27 @@ class RunnerOptions:
     max_latency_ms: Annotated[Whole, Field(ge=100, le=3_600_000)]
 
 
+def _with_runners(services: type[T]) -> type[T]:
+    """Adds a section for each stage of the table."""
+    services.__annotations__ |= dict.fromkeys(NAMES, RunnerOptions)
+    return services
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+@_with_runners
 class ServicesOptions:
-    """Every process of the service."""
+    """Every process of the service; a stage's is an attribute of its name, see `of`."""
 
     http: HttpOptions
     gateway: GatewayOptions
-    text_to_image: RunnerOptions
-    matting: RunnerOptions
-    image_to_3d: RunnerOptions
-    validation: RunnerOptions
-    video: RunnerOptions
     shared: tuple[StageName, ...]
     turns: bool
     memory_limit_gib: Annotated[Number, Field(ge=0, le=1024)]
+
+    def of(self, stage: StageName) -> RunnerOptions:
+        """The options of the process that runs a stage."""
+        options: RunnerOptions = getattr(self, stage)
+        return options
 
     def takes_turns(self, stage: StageName) -> bool:
         """Whether a stage waits until no other one works in its process."""

@@ -20,9 +20,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from bentoml.exceptions import BentoMLException
 
+from configuration.stages import NAMES
 from gateway.film_times import FilmTimes
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.sent import Pixels
@@ -49,15 +52,24 @@ SPARE_FACTOR = 1.5  # a second attempt starts if this many times the first one's
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
-    """Every runner."""
+class Stages(SimpleNamespace):
+    """Every runner of the table of stages; the types of those that are called in this file."""
 
     text_to_image: Stage[ImageJob, ImageResult]
     matting: Stage[MatteJob, MatteResult]
     image_to_3d: Stage[SplatJob, SplatResult]
     validation: Stage[JudgeJob, JudgeResult]
     video: Stage[VideoJob, VideoResult]
+
+    def __init__(self, **stages: Stage[Any, Any]) -> None:
+        """Takes them by name.
+
+        Raises:
+            TypeError: One is missing, or the table has none of that name.
+        """
+        if set(stages) != set(NAMES):
+            raise TypeError(f"the stages are {', '.join(NAMES)}, not {', '.join(stages)}")
+        super().__init__(**stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from configuration.schema import StageName
+from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
 from gateway.stages import Stage, StageFailedError
@@ -30,7 +30,8 @@ PERIOD_SECONDS = 0.5
 PERIOD_AFTER_FAILURE_SECONDS = 5.0
 REHEARSAL_PROMPT = "pink bicycle"
 
-MINING: tuple[StageName, ...] = ("text_to_image", "matting", "image_to_3d", "validation")
+MINING = tuple(stage.name for stage in STAGES if stage.makes_plys)
+FINISHING = tuple(stage.name for stage in STAGES if not stage.makes_plys)
 logger = logging.getLogger(__name__)
 
 Worker = tuple[str, int]  # the name of its service, and its process
@@ -171,10 +172,10 @@ class Readiness:
             if self._seconds_to_ready is not None:  # the first time nobody is let in before all are warm
                 self._settle(new, MINING)
             try:
-                if passed and self._has_trained("video"):
-                    with self._noting_trouble(("video",)):
+                if passed and all(map(self._has_trained, FINISHING)):
+                    with self._noting_trouble(FINISHING):
                         await pipeline.rehearse_film(ply)
-                self._settle(new, (*MINING, "video"))
+                self._settle(new, NAMES)
             finally:
                 self._settle(new, MINING)
 
@@ -249,5 +250,5 @@ def describe_restarts(team: Team) -> str:
 
 
 def stages_of(product: str) -> tuple[StageName, ...]:
-    """What a format needs; only the PLY is made without the process that makes files."""
-    return MINING if product == "ply" else (*MINING, "video")
+    """What a format needs; only the PLY is made without the stages that make files."""
+    return MINING if product == "ply" else NAMES

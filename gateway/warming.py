@@ -1,24 +1,18 @@
 """Calls without work that train BentoML's batchers: new ones hold lone requests back."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.stages import Stage
-from runners.messages import ImageJob, Job, JudgeJob, MatteJob, SplatJob, VideoJob
+from runners.stages import job_of
 
 BURSTS = (1,) * 9 + (2, 3, 4)
-NOOPS: Mapping[str, Job] = {
-    "text_to_image": ImageJob(noop=True),
-    "matting": MatteJob(noop=True),
-    "image_to_3d": SplatJob(noop=True),
-    "validation": JudgeJob(noop=True),
-    "video": VideoJob(noop=True),
-}
 
 
 async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = BURSTS) -> None:
     """Sends the no-ops that train the batcher of each method."""
+    noop = job_of(stage.name)(noop=True)
     for size in bursts:
         for method in stage.methods:
-            await asyncio.gather(*(stage.call(NOOPS[stage.name], method) for _ in range(size)))
+            await asyncio.gather(*(stage.call(noop, method) for _ in range(size)))

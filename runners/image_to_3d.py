@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from models.latents.object_latents import ObjectLatents
 
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.image_to_3d
+OPTIONS = CONFIGURATION.services.of("image_to_3d")
 
 
 @bentoml.service(name="image_to_3d", **runner_service(OPTIONS, threads=2))

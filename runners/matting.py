@@ -13,7 +13,7 @@ from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
 
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.matting
+OPTIONS = CONFIGURATION.services.of("matting")
 
 
 @bentoml.service(name="matting", **runner_service(OPTIONS))

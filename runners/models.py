@@ -4,10 +4,10 @@ A test puts other functions into `MAKERS` before the runners start; they never a
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from configuration import Configuration
-from configuration.schema import StageName
+from configuration.stages import StageName, entry_of
 from runners.process import graph_recorder
 from runners.weights import stage_weights
 
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from validation.scorer import Scorer
 
 Maker = Callable[[Configuration, str], Any]  # of the configuration and the device that the process has
+M = TypeVar("M", bound=Maker)
+MAKERS: dict[StageName, Maker] = {}
+
+
+def makes(stage: StageName) -> Callable[[M], M]:
+    """Has a function make the model of a stage; it stands here, or in the stage's own runner.
+
+    Raises:
+        KeyError: The table has no such stage.
+    """
+    name = entry_of(stage).name
+
+    def registered(maker: M) -> M:
+        MAKERS[name] = maker
+        return maker
+
+    return registered
 
 
 def image_plan(configuration: Configuration) -> "ImageSwitches | None":
@@ -48,6 +65,7 @@ def splat_plan(configuration: Configuration) -> "Switches | None":
     )
 
 
+@makes("text_to_image")
 def make_text_to_image(configuration: Configuration, device: str) -> "TextToImage":
     """The text encoders, the image flow and its decoder."""
     import torch
@@ -68,6 +86,7 @@ def make_text_to_image(configuration: Configuration, device: str) -> "TextToImag
     )
 
 
+@makes("matting")
 def make_matting(configuration: Configuration, device: str) -> "MatteCutter":
     """The background removal."""
     import torch
@@ -84,6 +103,7 @@ def make_matting(configuration: Configuration, device: str) -> "MatteCutter":
     )
 
 
+@makes("image_to_3d")
 def make_image_to_3d(configuration: Configuration, device: str) -> "ImageTo3D":
     """The image encoder, both flows, the Gaussian decoder and, once wanted, the mesh decoder."""
     import torch
@@ -111,6 +131,7 @@ def make_image_to_3d(configuration: Configuration, device: str) -> "ImageTo3D":
     return ImageTo3D(networks, max_voxels=settings.max_voxels)
 
 
+@makes("validation")
 def make_validation(configuration: Configuration, device: str) -> "Scorer":
     """The scorer."""
     import torch
@@ -124,11 +145,3 @@ def make_validation(configuration: Configuration, device: str) -> "Scorer":
         dtype=getattr(torch, settings.precision),
         recorder=graph_recorder(configuration, "validation", fast_paths=settings.fast_paths),
     )
-
-
-MAKERS: dict[StageName, Maker] = {
-    "text_to_image": make_text_to_image,
-    "matting": make_matting,
-    "image_to_3d": make_image_to_3d,
-    "validation": make_validation,
-}

@@ -6,6 +6,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 
 from configuration import Configuration, RunnerOptions
 from configuration.schema import ServicesOptions
+from configuration.stages import entry_of
 from runners.batcher import keep_batchers_prompt
 
 # BentoML's client closes its shared session after 100 calls or 300 s and kills the calls in flight.
@@ -38,8 +39,9 @@ def shared_service(services: ServicesOptions) -> dict[str, Any]:
 
     One thread per batched method: one that waits for its turn must not keep another's batch from queueing.
     """
-    runners = [getattr(services, name) for name in services.shared]
-    options = runner_service(services.image_to_3d, threads=len(runners) + 1)
+    runners = [services.of(name) for name in services.shared]
+    methods = len(runners) + sum(entry_of(name).overlaps for name in services.shared)
+    options = runner_service(services.of("image_to_3d"), threads=max(1, methods))
     options["traffic"] = {
         "timeout": max((runner.timeout_seconds for runner in runners), default=60),
         "concurrency": max(1, sum(runner.concurrency for runner in runners)),

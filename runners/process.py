@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import bentoml
 
 from configuration import Configuration, RunnerOptions
-from configuration.schema import StageName
+from configuration.stages import StageName
 from models.errors import WeightsError
 from runners.garbage import collect_rarely, keep_for_good
 from runners.life.metrics import look_after_folders

@@ -10,53 +10,51 @@ whoever changes waits.
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import bentoml
 
 from configuration import Configuration, load_configuration
-from configuration.schema import StageName
-from runners.image_to_3d import ImageTo3DRunner
-from runners.matting import MattingRunner
-from runners.messages import (
-    ImageJob,
-    ImageResult,
-    JudgeJob,
-    JudgeResult,
-    MatteJob,
-    MatteResult,
-    SplatJob,
-    SplatResult,
-    VideoJob,
-    VideoResult,
-)
+from configuration.stages import STAGES, StageName, entry_of
+from runners.messages import Job, Result
 from runners.options import runner_batch, shared_service
 from runners.process import ModelProcess
-from runners.text_to_image import TextToImageRunner
+from runners.stages import job_of, result_of, service_of
 from runners.turns import BEFORE_OTHERS
-from runners.validation import ValidationRunner
-from runners.video import VideoRunner
 
 CONFIGURATION = load_configuration()
 SERVICES = CONFIGURATION.services
-OWN_RUNNERS: dict[StageName, Any] = {
-    "text_to_image": TextToImageRunner,
-    "matting": MattingRunner,
-    "image_to_3d": ImageTo3DRunner,
-    "validation": ValidationRunner,
-    "video": VideoRunner,
-}
 OWN_METHOD, BESIDE = "generate", "_beside"
+R = TypeVar("R", bound=ModelProcess)
+G = TypeVar("G")
 Place = Callable[[StageName], AbstractContextManager[object]]
 
 
+def _with_methods(runner: type[R]) -> type[R]:
+    """Gives the shared process a batched method for each stage, and a second one where batches overlap."""
+    for stage in STAGES:
+        for name in (stage.name, stage.name + BESIDE) if stage.overlaps else (stage.name,):
+            setattr(runner, name, _method(stage.name, name))
+    return runner
+
+
+def _method(stage: StageName, name: str) -> Any:
+    def method(self: "SharedRunner", jobs: Sequence[Job]) -> list[Result]:
+        return self._run(stage, jobs)
+
+    method.__name__, method.__doc__ = name, f"One result of {stage} per job."
+    method.__annotations__ = {"jobs": list[job_of(stage)], "return": list[result_of(stage)]}  # type: ignore[misc]
+    return bentoml.api(**runner_batch(SERVICES.of(stage)))(method)
+
+
 @bentoml.service(name="shared_models", **shared_service(SERVICES))
+@_with_methods
 class SharedRunner(ModelProcess):
     """Holds the models of every shared stage; each method is that stage's `generate`."""
 
     def __init__(self) -> None:
         """Loads the models one stage after the other."""
-        self._stages = {name: OWN_RUNNERS[name].inner() for name in SERVICES.shared}
+        self._stages = {name: service_of(name).inner() for name in SERVICES.shared}
         self._place = _turns() if SERVICES.turns else _streams_of(SERVICES.shared)
         self.device = CONFIGURATION.device
         self.weights = {name: size for stage in self._stages.values() for name, size in stage.weights.items()}
@@ -69,54 +67,25 @@ class SharedRunner(ModelProcess):
         with self._place(name):
             return generate(jobs)
 
-    @bentoml.api(**runner_batch(SERVICES.text_to_image))
-    def text_to_image(self, jobs: list[ImageJob]) -> list[ImageResult]:
-        """One image per job."""
-        return self._run("text_to_image", jobs)
-
-    @bentoml.api(**runner_batch(SERVICES.matting))
-    def matting(self, jobs: list[MatteJob]) -> list[MatteResult]:
-        """One cut-out per job."""
-        return self._run("matting", jobs)
-
-    @bentoml.api(**runner_batch(SERVICES.image_to_3d))
-    def image_to_3d(self, jobs: list[SplatJob]) -> list[SplatResult]:
-        """One PLY file per job."""
-        return self._run("image_to_3d", jobs)
-
-    @bentoml.api(**runner_batch(SERVICES.image_to_3d))
-    def image_to_3d_beside(self, jobs: list[SplatJob]) -> list[SplatResult]:
-        """The same while `image_to_3d` is at work, where stages take no turns."""
-        return self._run("image_to_3d", jobs)
-
-    @bentoml.api(**runner_batch(SERVICES.validation))
-    def validation(self, jobs: list[JudgeJob]) -> list[JudgeResult]:
-        """One verdict per job."""
-        return self._run("validation", jobs)
-
-    @bentoml.api(**runner_batch(SERVICES.video))
-    def video(self, jobs: list[VideoJob]) -> list[VideoResult]:
-        """One video per job."""
-        return self._run("video", jobs)
-
 
 def runner_of(configuration: Configuration, stage: StageName) -> Any:
     """The service that runs a stage."""
-    return SharedRunner if stage in configuration.services.shared else OWN_RUNNERS[stage]
+    return SharedRunner if stage in configuration.services.shared else service_of(stage)
 
 
 def methods_of(configuration: Configuration, stage: StageName) -> tuple[str, ...]:
     """The names of the stage's batched methods in that service; several can be at work at once."""
     services = configuration.services
     method = stage if stage in services.shared else OWN_METHOD
-    overlaps = stage == "image_to_3d" and configuration.image_to_3d.overlap
+    overlaps = entry_of(stage).overlaps and getattr(configuration, stage).overlap
     return (method, method + BESIDE) if overlaps and not services.takes_turns(stage) else (method,)
 
 
 def _turns() -> Place:
-    """One stage at a time, and the video beside it."""
-    turn, film_turn = threading.Lock(), threading.Lock()
-    return lambda stage: film_turn if stage == "video" else turn
+    """One stage at a time, and beside it the video, or whatever else need not wait."""
+    turn = threading.Lock()
+    own_turns = {stage.name: threading.Lock() for stage in STAGES if stage.works_beside}
+    return lambda stage: own_turns.get(stage, turn)
 
 
 def _streams_of(stages: Sequence[StageName]) -> Place:
@@ -127,6 +96,14 @@ def _streams_of(stages: Sequence[StageName]) -> Place:
 
     torch.cuda.synchronize()  # loading used another stream
     streams = {
-        stage: torch.cuda.Stream(priority=0 if stage == "image_to_3d" else BEFORE_OTHERS) for stage in stages
+        stage: torch.cuda.Stream(priority=0 if entry_of(stage).fills_gpu else BEFORE_OTHERS)
+        for stage in stages
     }
     return lambda stage: torch.cuda.stream(streams[stage])
+
+
+def with_runners(gateway: type[G]) -> type[G]:
+    """Has a gateway depend on the service of each stage, as an attribute of the stage's name."""
+    for stage in STAGES:
+        setattr(gateway, stage.name, bentoml.depends(runner_of(CONFIGURATION, stage.name)))
+    return gateway

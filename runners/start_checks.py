@@ -11,8 +11,8 @@ from bentoml.exceptions import BentoMLConfigException
 from configuration import Configuration
 from configuration.driver import lack_of_driver
 from configuration.soundness import damage_in
+from configuration.stages import WEIGHTS_FOLDERS
 from runners.listening import lack_of_port
-from runners.weights import FOLDERS
 
 MAX_SOCKET_PATH = 102  # BentoML's own bound, below the 104 bytes of macOS and 108 of Linux
 SOCKET_IN_FOLDER = len("/bentoml-uds-12345678/140000000000000.sock")
@@ -55,5 +55,5 @@ def lack_of_socket_room(folder: str) -> str | None:
 def _damage(configuration: Configuration) -> str | None:
     if configuration.random_weights:
         return None
-    damage = damage_in(Path(configuration.weights), list(FOLDERS.values()))
+    damage = damage_in(Path(configuration.weights), WEIGHTS_FOLDERS)
     return None if damage is None else f"weights: {damage}"

@@ -13,7 +13,7 @@ from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
 
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.text_to_image
+OPTIONS = CONFIGURATION.services.of("text_to_image")
 
 
 @bentoml.service(name="text_to_image", **runner_service(OPTIONS))

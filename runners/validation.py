@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VIEWS_AT_ONCE = 8
 
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.validation
+OPTIONS = CONFIGURATION.services.of("validation")
 
 
 @bentoml.service(name="validation", **runner_service(OPTIONS))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rendering.cameras import Cameras
 
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.video
+OPTIONS = CONFIGURATION.services.of("video")
 
 
 @bentoml.service(name="video", **runner_service(OPTIONS))

@@ -5,23 +5,19 @@ from functools import cache
 from pathlib import Path
 
 from configuration import Configuration
-from configuration.schema import StageName
+from configuration.stages import StageName, entry_of
 
 RANDOM_SEED = 0
-FOLDERS: dict[StageName, str] = {
-    "text_to_image": "text_to_image",
-    "matting": "matte",
-    "image_to_3d": "image_to_3d",
-    "validation": "validation",
-}
 
 
 def stage_weights(configuration: Configuration, stage: StageName) -> Path:
     """The folder of a stage; with random weights one that holds the published configs only."""
+    inside = entry_of(stage).weights
+    assert inside is not None, f"{stage} loads no weights"
     root = Path(configuration.weights)
     if configuration.random_weights:
         root = _random_layout(configuration.weights.partition(":")[2])
-    return root / FOLDERS[stage]
+    return root / inside
 
 
 @cache

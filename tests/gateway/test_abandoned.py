@@ -165,7 +165,7 @@ class TestSteps:
             num_images = 1
             asked = 0
 
-            def conditional(self, x: torch.Tensor, step: int, image: int) -> torch.Tensor:
+            def conditional(self, x: torch.Tensor, step: int) -> torch.Tensor:
                 self.asked += 1
                 return x
 

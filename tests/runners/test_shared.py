@@ -5,11 +5,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from configuration.schema import StageName
+from configuration.stages import NAMES
 from runners.messages import Failure, ImageJob, ImageResult
 from tests.stand_ins import fakes
 
@@ -21,20 +21,20 @@ def batched(service: Any) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("client")
 def test_the_shared_process_offers_what_the_separate_ones_do() -> None:
-    from runners.shared import OWN_METHOD, OWN_RUNNERS, SharedRunner
+    from runners.shared import OWN_METHOD, SharedRunner
+    from runners.stages import service_of
 
     service: Any = SharedRunner
     shared, checked = batched(service), set[str]()
-    assert set(OWN_RUNNERS) == set(get_args(StageName))
-    for stage, runner in OWN_RUNNERS.items():
-        for method, own in batched(runner).items():
+    for stage in NAMES:
+        for method, own in batched(service_of(stage)).items():
             name = method.replace(OWN_METHOD, stage)
             same = shared[name]
             assert same.input_spec.model_json_schema() == own.input_spec.model_json_schema()
             assert same.output_spec.model_json_schema() == own.output_spec.model_json_schema()
             assert (same.max_batch_size, same.max_latency_ms) == (own.max_batch_size, own.max_latency_ms)
             checked.add(name)
-    assert checked == set(shared) == {*OWN_RUNNERS, "image_to_3d_beside"}
+    assert checked == set(shared) == {*NAMES, "image_to_3d_beside"}
     assert set(service.apis) == {*shared, "status"}
 
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from command_line.places import ROOT
 from configuration.profiles import FAMILIES
 from configuration.soundness import damage_in
+from configuration.stages import WEIGHTS_FOLDERS
 from runners.start_checks import MAX_SOCKET_PATH, SOCKET_IN_FOLDER, lack_of_socket_room
-from runners.weights import FOLDERS
 from tests.serving import EMBEDDED, free_port, serve_command
 
 WEIGHTS = ROOT / next(family.folder for family in FAMILIES if family.name == "embedded")
@@ -70,12 +70,12 @@ def test_damage_of_any_file_is_named_in_one_line(part: str, weights: Path) -> No
         if damage is cut_in_header and len(whole) <= 100:
             continue
         damage(file)
-        said = damage_in(weights, list(FOLDERS.values()))
+        said = damage_in(weights, WEIGHTS_FOLDERS)
         file.unlink()
         file.write_bytes(whole)
         assert (said or "").startswith(f"{file} "), damage.__name__
         assert "\n" not in (said or "")
-    assert damage_in(weights, list(FOLDERS.values())) is None
+    assert damage_in(weights, WEIGHTS_FOLDERS) is None
 
 
 def with_tensor(change: Callable[[dict[str, object]], None]) -> bytes:

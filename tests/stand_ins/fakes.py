@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configuration.schema import StageName
+from configuration.stages import StageName
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError
 from models.gaussians.gaussians import Gaussians
@@ -197,7 +197,7 @@ def makers() -> dict[StageName, Maker]:
         "image_to_3d": ImageTo3D,
         "validation": Scorer,
     }
-    return {stage: _maker(model) for stage, model in models.items()}  # type: ignore[misc]
+    return {stage: _maker(model) for stage, model in models.items()}
 
 
 def install() -> None:
