@@ -12,7 +12,7 @@ RESULTS = {"out", "build", "weights"}  # of the project's root, ignored by git t
 
 
 def python_files() -> set[Path]:
-    found = set()
+    found = set[Path]()
     for folder, inner, names in os.walk(ROOT):
         here = Path(folder)
         results = RESULTS if here == ROOT else set()
@@ -24,7 +24,7 @@ def python_files() -> set[Path]:
 
 
 def test_ruff_checks_every_python_file() -> None:
-    command = [Path(sys.executable).with_name("ruff"), "check", "--show-files", "."]
+    command = [str(Path(sys.executable).with_name("ruff")), "check", "--show-files", "."]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     checked = {Path(line) for line in listed if line.endswith(".py")}
     assert {str(path.relative_to(ROOT)) for path in python_files() - checked} == set()
