@@ -12,11 +12,10 @@ from typing import Literal
 
 from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
-from gateway.parameters import check_parameters, deadline_is_short, show_pictures, split_formats
+from gateway.parameters import NAMES, check_parameters, deadline_is_short, show_pictures, split_formats
 from gateway.pictures.fields import take_picture
 
-FORM = ("prompt", "image_b64", "seed", "format", "frame", "size", "spz_version", "video_res")
-FIELDS = (*FORM, "deliver", "upload_url")
+FIELDS = (*NAMES, "deliver", "upload_url")  # whatever the service takes
 VIDEO = ("mp4",)
 
 
@@ -54,7 +53,7 @@ def read_order(given: object, rules: UploadRules) -> Order:
     if unknown := [name for name in given if name not in FIELDS]:
         raise HttpError(422, f"unknown field {str(unknown[0])[:40]!r}; known are {', '.join(FIELDS)}")
     formats = split_formats(given.get("format") or "ply")
-    fields = {name: given[name] for name in FORM if name in given}
+    fields = {name: given[name] for name in NAMES if name in given}
     if formats == VIDEO:
         checked = _checked("/generate_video", fields)
         path: Literal["/generate/", "/generate_video/"] = "/generate_video/"

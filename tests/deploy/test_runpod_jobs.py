@@ -1,18 +1,20 @@
 """The serverless worker's jobs: what is refused before any work, what becomes of answers."""
 
+import ast
 import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
+from command_line.places import ROOT
 from deploy.runpod.child import ServiceLimits
 from deploy.runpod.handler import Worker
-from deploy.runpod.orders import read_order
+from deploy.runpod.orders import FIELDS, read_order
 from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
 
@@ -144,6 +146,42 @@ def test_a_video_of_a_size_has_its_own_path() -> None:
         {"prompt": "a", "seed": 7, "format": "ply,spz"},
         True,
     )
+
+
+SAMPLES: Mapping[str, object] = {
+    "prompt": "mug",
+    "image_b64": base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode(),
+    "seed": 7,
+    "format": "glb",
+    "exact": True,
+    "video_res": 512,
+    "frame": "standard",
+    "size": 0.5,
+    "spz_version": 3,
+}
+
+
+def methods_of_the_service() -> dict[str, set[str]]:
+    """By path, the parameters of the methods behind the HTTP service, read off their definitions."""
+    found = {}
+    tree = ast.parse((ROOT / "service.py").read_text())
+    for node in (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)):
+        for call in node.decorator_list:
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "bentoml.api":
+                (route,) = [ast.literal_eval(word.value) for word in call.keywords if word.arg == "route"]
+                found[route] = {argument.arg for argument in node.args.args} - {"self"}
+    return found
+
+
+@pytest.mark.parametrize(("path", "more"), [("/generate", {}), ("/generate_video", {"format": "mp4"})])
+def test_every_option_of_the_service_reaches_it_from_a_job(path: str, more: dict[str, str]) -> None:
+    names = methods_of_the_service()[path]
+    assert names <= set(FIELDS)
+    for name in names:
+        given = {"prompt": "mug", "format": "png", name: SAMPLES[name]} | more
+        order = read_order(given, RULES)
+        assert order.path == f"{path}/"
+        assert order.fields[name] == SAMPLES[name], name
 
 
 def ply(request: httpx.Request) -> httpx.Response:
