@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from command_line.places import ROOT
-from tests.deploy.tools import longest_deadline
+from tests.deploy.tools import leaving_seconds
 from tests.serving import free_port
 
 DOCKER = ROOT / "deploy" / "docker"
@@ -183,7 +183,7 @@ def test_the_probe_fails_where_nobody_listens() -> None:
 def test_compose_keeps_what_the_container_needs(profile: str, family: str) -> None:
     service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"][profile]
     assert service["profiles"] == [profile]
-    assert int(service["stop_grace_period"].removesuffix("s")) > longest_deadline(family)
+    assert int(service["stop_grace_period"].removesuffix("s")) >= leaving_seconds(family)
     assert service["read_only"] is True
     assert any(entry.startswith("/tmp") for entry in service["tmpfs"])
     assert service["volumes"] == ["workspace:/workspace"]

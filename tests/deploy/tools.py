@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from command_line.places import ROOT
+from runners.life.supervisor import RUNNER_SECONDS
+from runners.options import DRAIN_MARGIN_SECONDS
 
 
 def deploy_tool(name: str) -> Path:
@@ -26,3 +28,8 @@ def longest_deadline(profile: str) -> float:
     gateway = file["services"]["gateway"] | {"video_deadline_seconds": "auto"}
     gateway |= file["presets"][profile]["services"]["gateway"]
     return max(float(gateway["deadline_seconds"]), float(gateway["video_deadline_seconds"]))
+
+
+def leaving_seconds(profile: str) -> float:
+    """The longest from SIGTERM to the service's end, with requests in work that use their whole time."""
+    return longest_deadline(profile) + 2 * DRAIN_MARGIN_SECONDS + RUNNER_SECONDS
