@@ -32,7 +32,7 @@ from gateway.parameters import (
     deadline_is_short,
     split_formats,
 )
-from gateway.pictures import PictureLimits
+from gateway.pictures.limits import PictureLimits
 from gateway.pictures.sent import sent_picture
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import ReadyProbe, create_probes, describe

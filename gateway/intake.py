@@ -17,8 +17,9 @@ from gateway.bodies import CLOSING, BodyReader
 from gateway.errors import HttpError
 from gateway.forms import Fields, may_hold_picture, parse_fields
 from gateway.parameters import check_parameters, with_query
-from gateway.pictures import PictureLimits, decode_picture
+from gateway.pictures.decoding import decode_picture
 from gateway.pictures.fields import take_picture
+from gateway.pictures.limits import PictureLimits
 from gateway.pictures.sent import Pixels
 
 AT_ONCE = 2

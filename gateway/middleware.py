@@ -21,7 +21,7 @@ from gateway.errors import HttpError
 from gateway.forms import JSON, accepts, check_encoding
 from gateway.intake import Intake
 from gateway.parameters import FIELDS_OF_PATH
-from gateway.pictures import PictureLimits
+from gateway.pictures.limits import PictureLimits
 from gateway.pictures.sent import carried
 from gateway.progress import HEADER as PROGRESS_HEADER
 from gateway.progress import followed

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from PIL import Image
-
 if TYPE_CHECKING:
     from export.ffmpeg import Frame as Picture
     from export.ffmpeg import PixelFormat
@@ -124,6 +122,8 @@ def _webp(pixels: "Picture") -> bytes:
 
 
 def _picture(pixels: "Picture", kind: str, **options: Any) -> bytes:
+    from PIL import Image
+
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()

@@ -5,6 +5,8 @@ import asyncio
 import base64
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -209,6 +211,19 @@ def error_in(result: dict[str, Any]) -> dict[str, str]:
     told: dict[str, str] = json.loads(result["error"])
     assert told.keys() == {"error", "detail"}
     return told
+
+
+def test_the_worker_needs_nothing_that_its_own_environment_lacks() -> None:
+    program = """
+import sys
+for name in ("numpy", "PIL", "torch", "bentoml", "prometheus_client"):
+    sys.modules[name] = None  # so that its import fails
+import deploy.runpod.handler
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_a_file_comes_inline(monkeypatch: pytest.MonkeyPatch) -> None:

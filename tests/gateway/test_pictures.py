@@ -17,7 +17,9 @@ from PIL import Image, ImageCms
 
 from command_line.places import ROOT
 from gateway.errors import HttpError
-from gateway.pictures import PictureLimits, decode_picture, picture_in_text
+from gateway.pictures.base64_text import picture_in_text
+from gateway.pictures.decoding import decode_picture
+from gateway.pictures.limits import PictureLimits
 
 LIMITS = PictureLimits()
 RED, BLUE = (250, 20, 30), (0, 0, 255)
