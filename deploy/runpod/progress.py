@@ -12,7 +12,11 @@ WEBHOOK = "RUNPOD_WEBHOOK_POST_OUTPUT"  # set in a worker; nobody listens to pro
 
 
 async def follow(client: httpx.AsyncClient, url: str, job: Mapping[str, Any]) -> None:
-    """Sends an update for every stage that the job's request enters, until cancelled."""
+    """Sends an update when the job's request has entered another stage, until cancelled.
+
+    One at a time, of the latest stage: runpod sends each in a thread of its own, and those of one moment
+    may arrive in any order.
+    """
     if WEBHOOK not in os.environ:
         return
     import runpod
@@ -26,6 +30,6 @@ async def follow(client: httpx.AsyncClient, url: str, job: Mapping[str, Any]) ->
             continue
         if reply.status_code == httpx.codes.OK:
             stages = reply.json()["stages"]
-            for stage in stages[seen:]:
-                runpod.serverless.progress_update(dict(job), {"stage": stage})
-            seen = max(seen, len(stages))
+            if len(stages) > seen:
+                runpod.serverless.progress_update(dict(job), {"stage": stages[-1]})
+                seen = len(stages)
