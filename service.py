@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from command_line.names import stem_of
 from configuration import load_configuration
+from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
 from gateway.connections import install
@@ -26,8 +27,6 @@ from gateway.middleware import ContractMiddleware
 from gateway.parameters import (
     MAX_PROMPT_LENGTH,
     MAX_SEED,
-    MAX_VIDEO_SIZE,
-    MIN_VIDEO_SIZE,
     RANDOM_SEED,
     deadline_is_short,
     split_formats,
@@ -87,7 +86,7 @@ Base64 = Annotated[
 ]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
 Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
-VideoSize = Annotated[int, Field(ge=MIN_VIDEO_SIZE, le=MAX_VIDEO_SIZE)]
+VideoSize = Annotated[int, Field(ge=MIN_VIDEO_PIXELS, le=MAX_VIDEO_PIXELS)]
 # What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
 Glb = Annotated[bytes, bentoml.validators.ContentType("model/gltf-binary")]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from configuration.stages import NAMES, StageName
 
 STRICT = ConfigDict(extra="forbid")
@@ -31,7 +32,7 @@ Steps = Annotated[Whole, Field(ge=1, le=100)]
 Workers = Annotated[Whole, Field(ge=1, le=16)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Origin = Annotated[str, Field(strict=True, pattern=r"^(\*|null|https?://[^\s/?#@*A-Z]+)$")]
-Pixels = Annotated[Whole, Field(ge=64, le=2160)]
+Pixels = Annotated[Whole, Field(ge=MIN_VIDEO_PIXELS, le=MAX_VIDEO_PIXELS)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import parse_qsl
 
+from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from gateway.errors import HttpError
 from gateway.pictures.headers import format_of
 from runners.formats import FORMATS, MAX_SIZE, MIN_SIZE, Frame, SpzVersion
@@ -14,7 +15,6 @@ from runners.logs import escaped
 MAX_PROMPT_LENGTH = 1024
 RANDOM_SEED = -1
 MAX_SEED = 2**32 - 1
-MIN_VIDEO_SIZE, MAX_VIDEO_SIZE = 64, 2160
 _NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -59,7 +59,7 @@ class ChoiceField:
 Field = IntegerField | NumberField | ChoiceField
 
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
-VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_SIZE, high=MAX_VIDEO_SIZE)
+VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_PIXELS, high=MAX_VIDEO_PIXELS)
 EXACT = "exact"
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 FRAME = ChoiceField(name="frame", values=get_args(Frame))

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from runners.addresses import is_loopback
 from runners.handover import fill, handover_root
 from runners.life.folders import OwnFolder
 from runners.messages import Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def is_inline(setting: Literal["files", "inline", "auto"], address: str | None) -> bool:
@@ -37,7 +36,7 @@ def is_inline(setting: Literal["files", "inline", "auto"], address: str | None) 
     if address is None:
         return False
     parts = urlsplit(address)
-    return parts.scheme in ("http", "https", "tcp") and parts.hostname not in LOOPBACK
+    return parts.scheme in ("http", "https", "tcp") and not is_loopback(parts.hostname or "")
 
 
 def packed(job: J) -> J:

@@ -12,8 +12,9 @@ import httpx2  # what huggingface_hub speaks with
 from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 
+from runners.addresses import is_loopback
 from scripts.weights.errors import DownloadError
-from scripts.weights.proxies import ByProxy, Proxies, is_loopback, read_proxies
+from scripts.weights.proxies import ByProxy, Proxies, read_proxies
 from scripts.weights.resolve import Hub
 
 PUBLIC = "https://huggingface.co"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from runners.addresses import is_loopback
 from scripts.weights.errors import DownloadError
 
 PORTS = {"http": 80, "https": 443}
@@ -68,15 +69,6 @@ def matches(rule: str, host: str, port: int | None) -> bool:
     except ValueError:
         name = rule.removeprefix("*").strip(".")
         return bool(name) and (host == name or host.endswith(f".{name}"))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: no proxy reaches it."""
-    host = host.lower().strip("[]").rstrip(".")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class ByProxy:

@@ -5,7 +5,6 @@ through httpx here, into `<name>.<hash>.part` beside the target, and a later run
 ended.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from runners.shortages import is_out_of_space
 from scripts.weights.errors import DownloadError, NoNetworkError
 from scripts.weights.resolve import SHA256_DIGITS, Wanted, gated_message
 from scripts.weights.turns import Stopped, turn
@@ -74,7 +74,7 @@ class Transfer:
                     return sha256
                 return self._from_network(wanted, part, target, advance)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_out_of_space(error):
                 raise DownloadError(f"no space left for {wanted.lands}; what was fetched is kept") from error
             raise DownloadError(f"cannot write {wanted.lands}: {error}") from error
 

@@ -1,5 +1,7 @@
 """The configuration file: what it gives, and what it refuses, naming key and place."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import yaml
 
 from command_line.places import ROOT
 from configuration import Configuration, ConfigurationError, read_configuration
+from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from configuration.profiles import GIB, REQUIRED_FILES, choose_profile
 
 FILE = ROOT / "configuration.yaml"
@@ -45,7 +48,7 @@ def line_of(text: str) -> int:
 
 def test_auto_takes_the_profiles_preset_and_a_value_wins(weights: Path) -> None:
     assert read(weights).render.resolution == 512
-    edited = read(weights, edit=("  resolution: auto\n  # Distance", "  resolution: 256\n  # Distance"))
+    edited = read(weights, edit=("  resolution: auto\n  # radius", "  resolution: 256\n  # radius"))
     assert edited.render.resolution == 256
 
 
@@ -109,10 +112,51 @@ def test_a_mistake_in_the_environment_is_refused_with_its_variable(
 
 
 def test_every_key_is_documented_beside_it() -> None:
-    lines = FILE.read_text().splitlines()
-    keys = [n for n, line in enumerate(lines) if line and not line.startswith((" ", "#", "presets"))]
-    assert all(lines[n - 1].startswith("#") for n in keys)
-    assert set(yaml.safe_load("\n".join(lines))["presets"]) == {"embedded", "24gb", "80gb"}
+    text = FILE.read_text()
+    keys = list(keys_of(yaml.compose(text), ()))
+    assert len(keys) > 120
+    assert [".".join(path) for path, line in keys if not is_explained(path[-1], line, text)] == []
+    assert set(yaml.safe_load(text)["presets"]) == {"embedded", "24gb", "80gb"}
+
+
+def keys_of(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every key with its line from 0; an alias is explained once, a preset where the file says `auto`."""
+    for key, value in node.value:
+        where = (*path, str(key.value))
+        yield where, key.start_mark.line
+        is_alias = value.start_mark.line < key.start_mark.line
+        if isinstance(value, yaml.MappingNode) and not is_alias and where != ("presets",):
+            yield from keys_of(value, where)
+
+
+def is_explained(key: str, line: int, text: str) -> bool:
+    """Whether the comment above a key is directly above it, or speaks of it by name."""
+    above = text.splitlines()[: line + 1]
+    own = above.pop()
+    is_first = own.split(":")[0].strip() == key and above[-1:] != [] and above[-1].lstrip().startswith("#")
+    while above and above[-1].strip() and not above[-1].lstrip().startswith("#"):
+        above.pop()
+    comment: list[str] = []
+    while above and above[-1].lstrip().startswith("#"):
+        comment.append(above.pop())
+    return is_first or re.search(rf"\b{key}\b", "\n".join(comment)) is not None
+
+
+def test_films_may_be_as_large_as_they_can_be_encoded_and_as_the_file_says() -> None:
+    from export import ffmpeg
+
+    assert (MIN_VIDEO_PIXELS, MAX_VIDEO_PIXELS) == (ffmpeg.MIN_SIZE, ffmpeg.MAX_SIZE)
+    assert f"{MIN_VIDEO_PIXELS} to {MAX_VIDEO_PIXELS}" in FILE.read_text()
+
+
+def test_a_key_without_its_explanation_is_found() -> None:
+    text = "# Of a: one, and more of two.\na: {one: 1, three: 3}\n\nb:\n  # Four.\n  four: 4\n  five: 5\n"
+    keys = keys_of(yaml.compose(text), ())
+    assert [path[-1] for path, line in keys if not is_explained(path[-1], line, text)] == [
+        "three",
+        "b",
+        "five",
+    ]
 
 
 def test_auto_takes_the_largest_profile_that_fits(tmp_path: Path) -> None:
