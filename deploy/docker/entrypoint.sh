@@ -12,14 +12,8 @@ fail() {
     exit 1
 }
 
-# Numba, Triton, torch's compiler and its extensions each know a folder of their own, and so does the hub.
-name_caches() {
-    export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$CACHE_DIR/numba}"
-    export TRITON_CACHE_DIR="${TRITON_CACHE_DIR:-$CACHE_DIR/triton}"
-    export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$CACHE_DIR/inductor}"
-    export TORCH_EXTENSIONS_DIR="${TORCH_EXTENSIONS_DIR:-$CACHE_DIR/torch_extensions}"
-    export HF_HOME="${HF_HOME:-$CACHE_DIR/hub}"
-}
+# shellcheck source=deploy/caches.sh
+. "$(dirname "$0")/../caches.sh"
 
 make_caches() {
     who="user $(id -u):$(id -g)"
@@ -42,7 +36,7 @@ choose_weights() {
         echo "fast_3d_miner: no weights in $image_weights; python scripts/download_weights.py fetches published ones"
 }
 
-name_caches
+name_caches "$CACHE_DIR"
 case "${1:-}" in
 "" | -*) ;;
 *) exec "$@" ;;

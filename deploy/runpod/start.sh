@@ -13,6 +13,8 @@ set -uo pipefail
 
 volume=${VOLUME:-/workspace}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=deploy/caches.sh
+. "$root/deploy/caches.sh" || exit 1
 attempts=${MINER_ATTEMPTS:-5}        # quick failures in a row before the container ends
 first_pause=${MINER_PAUSE:-1}        # seconds, doubled up to 60
 steady_seconds=${MINER_STEADY:-300}  # what ran so long was no quick failure
@@ -49,11 +51,7 @@ lay_out() {
   if [ ! -w "$volume/weights" ] || [ ! -w "$volume/cache" ]; then
     fail "$volume is not writable for uid $(id -u); mount a volume there, give it to that user, or set VOLUME"
   fi
-  export NUMBA_CACHE_DIR="${NUMBA_CACHE_DIR:-$volume/cache/numba}"
-  export TRITON_CACHE_DIR="${TRITON_CACHE_DIR:-$volume/cache/triton}"
-  export TORCHINDUCTOR_CACHE_DIR="${TORCHINDUCTOR_CACHE_DIR:-$volume/cache/inductor}"
-  export TORCH_EXTENSIONS_DIR="${TORCH_EXTENSIONS_DIR:-$volume/cache/torch_extensions}"
-  export HF_HOME="${HF_HOME:-$volume/cache/hub}"
+  name_caches "$volume/cache"
   export BENTOML_HOME="${BENTOML_HOME:-${TMPDIR:-/tmp}/bentoml}"
   export BENTOML_DO_NOT_TRACK=True
   mkdir -p "$BENTOML_HOME" || fail "BENTOML_HOME=$BENTOML_HOME is not writable for uid $(id -u)"

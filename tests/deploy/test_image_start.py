@@ -38,7 +38,9 @@ def start(volume: Path, *arguments: str, **settings: str) -> subprocess.Complete
     programs.mkdir(exist_ok=True)
     (programs / "bentoml").write_text('#!/bin/sh\necho "ARGUMENTS $*"\nexec env\n')
     (programs / "bentoml").chmod(0o755)
-    script = volume.parent / "entrypoint.sh"
+    script = volume.parent / "deploy" / "docker" / "entrypoint.sh"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(DOCKER.parent / "caches.sh", script.parent.parent)
     script.write_text((DOCKER / "entrypoint.sh").read_text().replace("/workspace", str(volume)))
     environment = {
         "PATH": f"{programs}:{os.environ['PATH']}",

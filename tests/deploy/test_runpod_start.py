@@ -17,6 +17,7 @@ from tests.waiting import wait_for
 from tests.weights.hub import HubState, Repository, served
 
 START = ROOT / "deploy/runpod/start.sh"
+CACHES = ROOT / "deploy/caches.sh"
 SERVE = ROOT / "tests/deploy/serve_stand_in.sh"
 FLOW = "ckpts/flow.safetensors"
 WAIT_SECONDS = 60.0
@@ -209,9 +210,11 @@ def test_a_volume_of_another_user_is_one_sentence(tmp_path: Path) -> None:
     command = [str(START)]
     if os.getuid() == 0:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-s"]
+    script = START.read_text().replace('$(dirname "${BASH_SOURCE[0]}")/../..', "/")
+    script = script.replace('. "$root/deploy/caches.sh"', CACHES.read_text() + "true")
     done = subprocess.run(
         command,
-        input=START.read_text().replace('$(dirname "${BASH_SOURCE[0]}")/../..', "/"),
+        input=script,
         env=environment(tmp_path, MINER_PYTHON="/bin/true"),
         capture_output=True,
         text=True,
@@ -225,8 +228,9 @@ def test_a_volume_of_another_user_is_one_sentence(tmp_path: Path) -> None:
 def test_the_script_is_clean_for_shellcheck() -> None:
     if (program := shutil.which("shellcheck")) is None:
         pytest.skip("shellcheck is not installed")
-    for script in (START, SERVE):
-        done = subprocess.run([program, str(script)], capture_output=True, text=True, check=False)
+    for script in (START, SERVE, CACHES):
+        command = [program, "-x", "-s", "bash", str(script)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
 

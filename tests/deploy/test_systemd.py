@@ -1,6 +1,7 @@
 """The systemd unit: what systemd itself says of it, and the times."""
 
 import configparser
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,6 +32,12 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     )
     complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
     assert complaints == []
+
+
+def test_the_unit_names_every_cache_that_containers_name() -> None:
+    caches = set(re.findall(r"export (\w+)=", (ROOT / "deploy/caches.sh").read_text())) - {"HF_HOME"}
+    assert len(caches) == 4
+    assert {name for name in caches if f"{name}=/var/cache/" in UNIT.read_text()} == caches
 
 
 def test_stopping_waits_for_the_longest_request_and_leaves_nothing() -> None:

@@ -69,8 +69,8 @@ def test_a_bento_builds_offline_and_holds_the_listed_files_only(
     assert {"service.py", "configuration.yaml", "gateway", "runners", "models"} <= {
         p.name for p in source.iterdir()
     }
-    image = {"deploy/docker/entrypoint.sh", "deploy/docker/healthcheck.py", "scripts/download_weights.py"}
-    assert all((source / name).is_file() for name in image)
+    image = {"deploy/caches.sh", "deploy/docker/entrypoint.sh", "deploy/docker/healthcheck.py"}
+    assert all((source / name).is_file() for name in (*image, "scripts/download_weights.py"))
     assert not [path for path in source.rglob("*") if UNWANTED & set(path.relative_to(source).parts)]
 
 
