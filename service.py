@@ -40,7 +40,18 @@ from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from gateway.workers import all_workers
-from runners.formats import MAX_SIZE, MIN_SIZE, USUAL_SIZE, Frame, SpzVersion, Wanted
+from runners.formats import (
+    MAX_BYTES,
+    MAX_SIZE,
+    MAX_SPLATS,
+    MIN_BYTES,
+    MIN_SIZE,
+    MIN_SPLATS,
+    USUAL_SIZE,
+    Frame,
+    SpzVersion,
+    Wanted,
+)
 from runners.garbage import keep_for_good
 from runners.handover import Handover, handover_root
 from runners.inline import is_inline
@@ -86,6 +97,8 @@ Base64 = Annotated[
 ]
 Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
 Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
+Splats = Annotated[int, Field(ge=MIN_SPLATS, le=MAX_SPLATS)]
+Bytes = Annotated[int, Field(ge=MIN_BYTES, le=MAX_BYTES)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_PIXELS, le=MAX_VIDEO_PIXELS)]
 # What the paths answer; BentoML sends the Response that the methods really return as it is.
 Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
@@ -177,9 +190,18 @@ class Miner:
         size: Size = USUAL_SIZE,
         spz_version: SpzVersion = 3,
         video_res: VideoSize = CONFIGURATION.render.resolution,
+        splats: Splats | None = None,
+        max_bytes: Bytes | None = None,
     ) -> Ply:
         """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
-        wanted = Wanted(frame=frame, size=size, spz_version=spz_version, pixels=video_res)
+        wanted = Wanted(
+            frame=frame,
+            size=size,
+            spz_version=spz_version,
+            pixels=video_res,
+            splats=splats,
+            max_bytes=max_bytes,
+        )
         return await self._make(prompt, seed, split_formats(format), wanted, exact)  # type: ignore[return-value]
 
     @bentoml.api(route="/generate_mesh")

@@ -9,7 +9,17 @@ from urllib.parse import parse_qsl
 from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from gateway.errors import HttpError
 from gateway.pictures.headers import format_of
-from runners.formats import FORMATS, MAX_SIZE, MIN_SIZE, Frame, SpzVersion
+from runners.formats import (
+    FORMATS,
+    MAX_BYTES,
+    MAX_SIZE,
+    MAX_SPLATS,
+    MIN_BYTES,
+    MIN_SIZE,
+    MIN_SPLATS,
+    Frame,
+    SpzVersion,
+)
 from runners.logs import escaped
 
 MAX_PROMPT_LENGTH = 1024
@@ -65,8 +75,14 @@ BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 FRAME = ChoiceField(name="frame", values=get_args(Frame))
 SIZE = NumberField(name="size", low=MIN_SIZE, high=MAX_SIZE)
 SPZ_VERSION = ChoiceField(name="spz_version", values=tuple(str(number) for number in get_args(SpzVersion)))
+SPLATS = IntegerField(name="splats", low=MIN_SPLATS, high=MAX_SPLATS)
+BYTES = IntegerField(name="max_bytes", low=MIN_BYTES, high=MAX_BYTES)
+SOURCES_OF = {
+    "splats": ("splats", "film", "view"),
+    "max_bytes": ("splats",),
+}  # of formats that a field changes
 FIELDS_OF_PATH: Mapping[str, tuple[Field, ...]] = {
-    "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES),
+    "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES, SPLATS, BYTES),
     "/generate_video": (SEED, VIDEO_RES),
     "/generate_mesh": (SEED, SIZE),
 }
@@ -124,6 +140,8 @@ def check_parameters(
         parameters[EXACT] = _boolean(EXACT, fields[EXACT])
     if path == "/generate" and fields.get("format") not in (None, ""):
         parameters["format"] = ",".join(split_formats(fields["format"]))
+    for name in SOURCES_OF.keys() & parameters.keys():
+        _refuse_without_effect(name, split_formats(parameters.get("format", "ply")))
     return parameters
 
 
@@ -137,6 +155,13 @@ def split_formats(value: object) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in FORMATS]:
         raise HttpError(422, f"format must be some of {', '.join(FORMATS)}, not {unknown[0][:40]!r}")
     return tuple(dict.fromkeys(names))
+
+
+def _refuse_without_effect(name: str, formats: Sequence[str]) -> None:
+    """Raises HttpError: 422 where a field would change none of the files."""
+    if not any(FORMATS[form].source in SOURCES_OF[name] for form in formats):
+        able = [form for form, entry in FORMATS.items() if entry.source in SOURCES_OF[name]]
+        raise HttpError(422, f"{name} needs a format among {', '.join(able)}, not {', '.join(formats)} alone")
 
 
 def show_pictures(formats: Sequence[str]) -> bool:

@@ -84,7 +84,7 @@ class Products:
         return named(PiecesResponse(data, media_type=kind, headers=headers), f"{stem}.{suffix}", digest)
 
     def _is_as_made(self, wanted: Wanted) -> bool:
-        return wanted.frame == self._frame and wanted.factor == 1.0
+        return wanted.frame == self._frame and wanted.factor == 1.0 and wanted.keeps_all
 
     async def _file(
         self,

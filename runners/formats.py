@@ -20,6 +20,8 @@ SpzVersion = Literal[3, 4]
 
 USUAL_SIZE = 1.5  # world units, metres in GLBs: what the subnet's validator scales to
 MIN_SIZE, MAX_SIZE = 0.1, 100.0
+MIN_SPLATS, MAX_SPLATS = 7000, 10_000_000  # the subnet's validator rejects an object with fewer
+MIN_BYTES, MAX_BYTES = 500_000, 10**12  # what `MIN_SPLATS` take at most in any format
 OCTETS = "application/octet-stream"
 WEBP_QUALITY = 90
 
@@ -33,12 +35,21 @@ class Wanted:
         size: Largest side of the object, world units; of GLBs metres.
         spz_version: Of an SPZ.
         pixels: Side of the square frame of videos and pictures.
+        splats: At most so many in splat files, videos and pictures; None keeps all.
+        max_bytes: Of a splat file, which loses splats for it; None does not ask.
     """
 
     frame: Frame = "validator"
     size: float = USUAL_SIZE
     spz_version: SpzVersion = 3
     pixels: int = 512
+    splats: int | None = None
+    max_bytes: int | None = None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no splat may be lost."""
+        return self.splats is None and self.max_bytes is None
 
     @property
     def factor(self) -> float:

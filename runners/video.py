@@ -11,7 +11,7 @@ import bentoml
 from configuration import load_configuration
 from configuration.schema import RenderOptions
 from runners.batching import answer_batch
-from runners.formats import FORMATS, write_splats, writer_of
+from runners.formats import FORMATS, MIN_SPLATS, write_splats, writer_of
 from runners.memory import trim_heaps
 from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
@@ -23,6 +23,7 @@ from runners.wanted import each_alone
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
     from rendering.cameras import Cameras
+    from rendering.renderer import SplatRenderer
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.of("video")
@@ -88,16 +89,42 @@ class VideoRunner(ModelProcess):
     def _splats(self, job: VideoJob) -> "Gaussians":
         return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
 
+    def _wanted_splats(self, job: VideoJob) -> "Gaussians":
+        """As many as are wanted."""
+        splats = self._splats(job)
+        if job.wanted.splats is None:
+            return splats
+        from export.reduction.reduction import reduce_splats
+
+        return reduce_splats(splats, job.wanted.splats, self._reducer(job))
+
+    def _reducer(self, job: VideoJob) -> "SplatRenderer":
+        """The CPU's renderer for exact jobs: sums on a GPU come in any order."""
+        if not job.exact or CONFIGURATION.device == "cpu":
+            return self._renderer
+        from rendering.renderer import create_renderer
+
+        return create_renderer("cpu", num_threads=self._threads)
+
     def _write_splats(self, job: VideoJob) -> VideoResult:
-        if job.product == "ply":
+        if job.product == "ply" and job.wanted.keeps_all:
             data = read_bytes(job.ply)
             return VideoResult(file=rewritten_ply(data, CONFIGURATION.frame, job.wanted))
-        splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
-        return VideoResult(file=write_splats(job.product, splats, job.wanted))
+        if job.wanted.keeps_all:
+            splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
+            return VideoResult(file=write_splats(job.product, splats, job.wanted))
+        splats = self._wanted_splats(job).to("cpu")
+        if job.wanted.max_bytes is None:
+            return VideoResult(file=write_splats(job.product, splats, job.wanted))
+        from export.reduction.budget import write_within
+
+        write = partial(write_splats, job.product, wanted=job.wanted)
+        file = write_within(splats, write, job.wanted.max_bytes, self._reducer(job), least=MIN_SPLATS)
+        return VideoResult(file=file)
 
     def _film(self, job: VideoJob) -> VideoResult:
         started = time.perf_counter()
-        splats = self._splats(job)
+        splats = self._wanted_splats(job)
         side = job.wanted.pixels
         path, fps = camera_path(CONFIGURATION.render, side + side % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
@@ -108,7 +135,7 @@ class VideoRunner(ModelProcess):
         """A film's first frame, so that a page can show it until the film plays."""
         path, _ = camera_path(CONFIGURATION.render, job.wanted.pixels)
         first = next(path.batches(1))
-        picture = self._renderer.render(self._splats(job), first)[0].cpu().numpy()
+        picture = self._renderer.render(self._wanted_splats(job), first)[0].cpu().numpy()
         return VideoResult(file=writer_of(job.product)(picture))
 
 

@@ -1,7 +1,8 @@
 """Asks the service for a prompt and writes one object as NAME.ply, .glb, .mp4 and so on, as far as asked for.
 
 fast3d-generate "pink bicycle" [--formats ply,mp4] [--frame standard] [--size 1.5] [--video-res 512]
-    [--spz-version 3] [--serve] [--port 8093] [--out out] [--seed -1] [--attempts 1] [--replace]
+    [--spz-version 3] [--splats 15000] [--max-bytes 1000000] [--serve] [--port 8093]
+    [--out out] [--seed -1] [--attempts 1] [--replace]
     (in a checkout: python -m scripts.generate)
 
 Beside a PLY it writes a contact sheet of 8 views as NAME.png, or NAME.views.png where NAME.png is the
@@ -25,7 +26,7 @@ from command_line.arguments import at_least_one, number, out_folder, port_number
 from command_line.names import stem_of, write_new
 from command_line.places import command
 from command_line.running import run_program
-from gateway.parameters import FRAME, SEED, SIZE, SPZ_VERSION, VIDEO_RES
+from gateway.parameters import BYTES, FRAME, SEED, SIZE, SPLATS, SPZ_VERSION, VIDEO_RES
 from runners.formats import FORMATS
 from scripts.local_service import local_service
 
@@ -50,6 +51,8 @@ class Arguments:
     size: float | None
     spz_version: int | None
     video_res: int | None
+    splats: int | None
+    max_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ def ask_often(client: httpx.Client, arguments: Arguments) -> Answer:
         "seed": str(arguments.seed),
         "format": ",".join(arguments.formats),
     }
-    for name in (FRAME.name, SIZE.name, SPZ_VERSION.name, VIDEO_RES.name):
+    for name in (field.name for field in (FRAME, SIZE, SPZ_VERSION, VIDEO_RES, SPLATS, BYTES)):
         if (value := getattr(arguments, name)) is not None:
             fields[name] = str(value)
     for _ in range(arguments.attempts):
@@ -214,6 +217,12 @@ def parse_arguments() -> Arguments:
     parser.add_argument("--spz-version", type=whole(3, 4), help="3 otherwise")
     parser.add_argument(
         "--video-res", type=whole(VIDEO_RES.low, VIDEO_RES.high), help="side of videos and pictures in pixels"
+    )
+    parser.add_argument(
+        "--splats", type=whole(SPLATS.low, SPLATS.high), help="at most so many; all otherwise"
+    )
+    parser.add_argument(
+        "--max-bytes", type=whole(BYTES.low, BYTES.high), help="of a splat file, which loses splats for it"
     )
     parser.add_argument("--serve", action="store_true", help="start the service for this, and stop it")
     parser.add_argument("--replace", action="store_true", help="write over files of the same name")

@@ -48,6 +48,7 @@ def small_environment(weights: Path) -> dict[str, str]:
         "WEIGHTS_DIR": str(weights),
         "MINER__PROFILE": "embedded",
         "MINER__DEVICE": "cpu",
+        "MINER__MESH__SHAPE": "decoder",
         "MINER__RENDER__RESOLUTION": "64",
         "MINER__RENDER__SECONDS": "0.5",
         "MINER__VALIDATION__VIEW_SIZE": "64",

@@ -215,3 +215,45 @@ def test_a_new_format_is_an_entry_of_one_table(client: TestClient, monkeypatch: 
     assert reply.headers["content-type"] == "application/json"
     assert max(reply.json()) == pytest.approx(2.0, abs=0.01)
     assert "extents" in client.post("/generate", data={"prompt": "a", "format": "x"}).json()["detail"]
+
+
+def test_an_object_comes_with_as_many_splats_as_are_wanted(client: TestClient) -> None:
+    asked = {"prompt": "dense teapot", "seed": "5", "format": "ply,spz"}
+    whole = client.post("/generate", data=asked | {"format": "ply"})
+    assert read_ply(whole.content).num_splats > 8000
+    reply = client.post("/generate", data=asked | {"splats": "7000"})
+    assert reply.status_code == 200, reply.text
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as bundle:
+        reduced = {kind: splats_in(bundle.read(f"object.{kind}"), kind) for kind in ("ply", "spz")}
+    assert {kind: splats.num_splats for kind, splats in reduced.items()} == {"ply": 7000, "spz": 7000}
+    for splats in reduced.values():
+        np.testing.assert_allclose(
+            splats.means.aminmax(dim=0)[1], read_ply(whole.content).means.amax(0), atol=1e-3
+        )
+        np.testing.assert_allclose(splats.colors.mean(0), color_of("dense teapot"), atol=0.01)
+    every = client.post("/generate", data=asked | {"format": "ply", "splats": "1000000"})
+    assert read_ply(every.content).num_splats == read_ply(whole.content).num_splats
+
+
+def test_a_file_is_no_larger_than_wanted_and_loses_no_more_for_it(client: TestClient) -> None:
+    reply = client.post("/generate", json={"prompt": "dense teapot", "seed": 5, "max_bytes": 520_000})
+    assert reply.status_code == 200, reply.text
+    assert 490_000 < len(reply.content) <= 520_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"splats": "6999"}, "splats must lie between 7000 and 10000000, not 6999"),
+        ({"splats": "many"}, "splats must be an integer"),
+        ({"max_bytes": "1000"}, "max_bytes must lie between 500000"),
+        ({"splats": "8000", "format": "glb"}, "splats needs a format among ply, spz"),
+        ({"max_bytes": "600000", "format": "mp4,glb"}, "max_bytes needs a format among ply, spz"),
+    ],
+)
+def test_fewer_splats_than_the_validator_takes_or_without_effect_are_422(
+    client: TestClient, fields: dict[str, str], said: str
+) -> None:
+    reply = client.post("/generate", data={"prompt": "mug"} | fields)
+    assert reply.status_code == 422
+    assert said in reply.json()["detail"]

@@ -8,7 +8,7 @@ prompt make stages fail on purpose:
     broken       the 3D stage raises           slow        the 3D stage takes 0.4 s for each
     dead         the 3D stage's process dies
     greedy_STAGE       the stage lacks memory        greedy_once_STAGE  the same, the first time only
-    without bottom   the mesh lacks a face
+    without bottom   the mesh lacks a face         dense       the object has more splats
 
 Encoders read 32 words of a prompt.
 """
@@ -37,6 +37,7 @@ from models.stopping import between_steps
 from runners.models import MAKERS, Maker
 
 NUM_SPLATS = 7000
+MANY_SPLATS = 12_000
 SATED: set[str] = set()  # stages that lacked memory once
 SIDE = 64
 Pixels = NDArray[np.uint8]
@@ -131,19 +132,19 @@ class ImageTo3D:
         for _ in range(prompt.count("slow")):
             between_steps()
             time.sleep(0.4)
-        return ball(color_of(prompt), seed)
+        return ball(color_of(prompt), seed, MANY_SPLATS if "dense" in prompt else NUM_SPLATS)
 
 
-def ball(color: tuple[float, float, float], seed: int) -> Gaussians:
+def ball(color: tuple[float, float, float], seed: int, count: int = NUM_SPLATS) -> Gaussians:
     """Splats on a sphere."""
     generator = torch.Generator().manual_seed(seed)
-    means = torch.nn.functional.normalize(torch.randn(NUM_SPLATS, 3, generator=generator), dim=-1) * 0.4
+    means = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=-1) * 0.4
     return Gaussians(
         means=means,
-        scales=torch.full((NUM_SPLATS, 3), 0.01),
-        quats_wxyz=torch.nn.functional.normalize(torch.randn(NUM_SPLATS, 4, generator=generator), dim=-1),
-        opacities=torch.full((NUM_SPLATS,), 0.9),
-        colors=torch.tensor(color).expand(NUM_SPLATS, 3).clone(),
+        scales=torch.full((count, 3), 0.01),
+        quats_wxyz=torch.nn.functional.normalize(torch.randn(count, 4, generator=generator), dim=-1),
+        opacities=torch.full((count,), 0.9),
+        colors=torch.tensor(color).expand(count, 3).clone(),
     )
 
 
