@@ -42,7 +42,7 @@ PART = b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nmug\r\n'
         ("POST", "/generate", {"content-type": "text/plain"}, b"mug", 415),
         ("POST", "/generate", {"content-type": "application/vnd.bentoml+pickle"}, b"mug", 415),
         ("POST", "/generate", FORM, b"prompt=" + b"x" * 2**20, 413),
-        ("POST", "/generate/", JSON, b" " * 2**21, 413),
+        ("POST", "/generate/", JSON, b'{"prompt": "' + b" " * 2**21 + b'"}', 413),
         ("GET", "/generate", {}, b"", 405),
         ("GET", "/generate/", {}, b"", 405),
         ("PUT", "/generate_video", {}, b"", 405),
