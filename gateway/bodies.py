@@ -74,6 +74,8 @@ class BodyReader:
             if count.bytes > self._max_bytes:
                 raise self._too_large()
             if count.more and self._held > min(MAX_BODIES * self._max_bytes, MAX_HELD_BYTES):
+                chunks.clear()
+                count.release()  # before the rest is dropped, or all others would be refused too
                 raise HttpError(
                     503, "too many bodies are being sent", headers={"Retry-After": "5", **CLOSING}
                 )
@@ -88,10 +90,10 @@ class BodyReader:
         try:
             yield count
         finally:
-            self._held -= count.bytes
+            count.release()
 
     def hold(self, size: int) -> None:
-        """Counts bytes that one more body takes."""
+        """Counts bytes that a body takes, or less than none for those that it gives back."""
         self._held += size
 
 
@@ -107,6 +109,11 @@ class _Count:
         self.more = more
         self.bytes += size
         self._reader.hold(size)
+
+    def release(self) -> None:
+        """Counts it no longer."""
+        self._reader.hold(-self.bytes)
+        self.bytes = 0
 
 
 def expects_continue(headers: Headers) -> bool:

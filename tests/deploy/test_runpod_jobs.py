@@ -158,6 +158,8 @@ SAMPLES: Mapping[str, object] = {
     "exact": True,
     "video_res": 512,
     "frame": "standard",
+    "splats": 10_000,
+    "max_bytes": 1_000_000,
     "size": 0.5,
     "spz_version": 3,
 }
@@ -180,7 +182,8 @@ def test_every_option_of_the_service_reaches_it_from_a_job(path: str, more: dict
     names = methods_of_the_service()[path]
     assert names <= set(FIELDS)
     for name in names:
-        given = {"prompt": "mug", "format": "png", name: SAMPLES[name]} | more
+        kind = "spz" if name == "max_bytes" else "png"  # of splat files alone
+        given = {"prompt": "mug", "format": kind, name: SAMPLES[name]} | more
         order = read_order(given, RULES)
         assert order.path == f"{path}/"
         assert order.fields[name] == SAMPLES[name], name

@@ -150,10 +150,10 @@ def ball(color: tuple[float, float, float], seed: int, count: int = NUM_SPLATS) 
 
 def tetrahedra(color: torch.Tensor, *, is_open: bool = False) -> Mesh:
     """Two of one colour; an open one lacks a face."""
-    corners = torch.tensor([[0.0, 0, 0], [0.02, 0, 0], [0, 0.02, 0], [0, 0, 0.02]])  # cells are 0.004
+    corners = torch.tensor([[0.0, 0, 0], [0.04, 0, 0], [0, 0.04, 0], [0, 0, 0.04]])  # cells are 0.004
     faces = torch.tensor([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
     return Mesh(
-        vertices=torch.cat([corners, corners - 0.03]),
+        vertices=torch.cat([corners, corners - 0.06]),
         faces=torch.cat([faces, faces + 4])[int(is_open) :],
         attributes=color.expand(8, 3),
     )
