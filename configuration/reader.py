@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from bentoml.exceptions import BentoMLConfigException
 from pydantic import TypeAdapter, ValidationError
 
 from command_line.arguments import expanded
@@ -49,6 +48,8 @@ def load_configuration() -> Configuration:
         path = configuration_file(os.environ)
         return read_configuration(path, os.environ, largest_card_bytes)
     except ConfigurationError as error:
+        from bentoml.exceptions import BentoMLConfigException  # a RunPod worker has none
+
         raise BentoMLConfigException(str(error)) from None
 
 
