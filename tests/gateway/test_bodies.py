@@ -45,6 +45,28 @@ async def test_a_body_declared_too_large_is_not_asked_for() -> None:
     assert large.value.status == 413
 
 
+async def test_of_many_bodies_that_come_in_step_those_are_read_whole_that_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODIES", 12)
+    reader, place = BodyReader(max_bytes=100, seconds=5), Headers({})
+
+    async def upload() -> int:
+        send = sender(*[b"x" * 10] * 10)
+
+        async def receive() -> Message:
+            await asyncio.sleep(0)  # each sends a piece when all have sent one
+            return await send()
+
+        return len(await reader.read(place, receive))
+
+    ends = await asyncio.gather(*(upload() for _ in range(50)), return_exceptions=True)
+    whole = [end for end in ends if end == 100]
+    refused = [end for end in ends if isinstance(end, HttpError) and end.status == 503]
+    assert len(whole) + len(refused) == 50
+    assert 8 <= len(whole) <= 13
+
+
 async def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODIES", 2)
     monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.05)
