@@ -90,3 +90,14 @@ def test_the_3d_process_imports_no_model_library_and_no_compiler() -> None:
     )
     assert {"transformers", "diffusers", "accelerate", "torch._dynamo"}.isdisjoint(output.stdout.split())
     assert "models.conditioning.dinov2" in output.stdout.split()
+
+
+@pytest.mark.parametrize("layer", ["models", "rendering", "validation", "export"])
+def test_no_environment_is_read_below_the_runners(layer: str) -> None:
+    reads = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / layer).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "putenv")
+    ]
+    assert reads == []
