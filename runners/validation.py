@@ -42,13 +42,7 @@ class ValidationRunner(ModelProcess):
         settings = CONFIGURATION.validation
         self._measure, self._judge, self._reference_view = measure, judge, reference_view
         self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
-        self._thresholds = Thresholds(
-            alignment=settings.alignment,
-            aesthetics=settings.aesthetics,
-            min_splats=settings.min_splats,
-            similarity=settings.similarity,
-            retry_below=settings.retry_below,
-        )
+        self._thresholds = Thresholds.of(settings)
         self._cameras = orbit(settings.views, size=settings.view_size)
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 from command_line.arguments import at_least_one, device_name, out_folder, user_path
 from command_line.names import set_aside
@@ -31,9 +30,8 @@ from models.matte import MatteCutter
 from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from rendering.cameras import orbit
 from rendering.renderer import create_renderer
-from training.judge import IMAGE_SIZE, Judge
+from training.judge import load_judge, named
 from training.objects.catalog import KINDS
-from training.objects.colors import COLOR_NAMES
 from training.prompt_sets import TestPrompt, every_kind, sample, split_by_knowledge, unseen_pairs
 from validation.geometry import measure
 from validation.ranking import rank
@@ -44,7 +42,6 @@ logger = logging.getLogger(__name__)
 BATCH = 8
 SLICE = 48
 RETRY_STEP = 7919
-JUDGE_AZIMUTHS = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0)
 SHEET_AZIMUTHS = (0.0, 35.0, 215.0)
 SHEET_SIZE = 160
 SETS = ("every_kind", "unseen_pairs", "known_prompts", "unknown_prompts")
@@ -92,8 +89,7 @@ class Evaluator:
         self.image_to_3d = ImageTo3D.load(weights / "image_to_3d", device=device)
         self.renderer = create_renderer(device)
         self.scorer = Scorer.load(weights / "validation", device=torch.device(device))
-        self.judge = Judge().to(device).eval()
-        self.judge.load_state_dict(load_file(judge_file))
+        self.judge = load_judge(judge_file, device)
         self.device = device
 
     def run(self, prompts: Sequence[TestPrompt], seed: int, size: int = BATCH) -> list[Result]:
@@ -151,24 +147,15 @@ class Evaluator:
         settings = self.configuration.validation
         views = self.renderer.render(splats, orbit(settings.views, size=settings.view_size))
         scores = self.scorer.score([prompt.text], [views])[0]
-        thresholds = Thresholds(
-            alignment=settings.alignment,
-            aesthetics=settings.aesthetics,
-            min_splats=settings.min_splats,
-            retry_below=settings.retry_below,
-        )
-        verdict = judge(scores, thresholds, measure(splats, count_pieces=True))
-        seen = self.renderer.render(
-            splats, orbit(azimuths_degrees=JUDGE_AZIMUTHS, elevation_degrees=18, size=IMAGE_SIZE)
-        )
-        kind, color = self.judge(seen.to(self.device).permute(0, 3, 1, 2).float() / 255)
+        verdict = judge(scores, Thresholds.of(settings), measure(splats, count_pieces=True))
+        kind, color = named(self.judge, splats, self.renderer, self.device)
         shown = self.renderer.render(
             splats, orbit(azimuths_degrees=SHEET_AZIMUTHS, size=SHEET_SIZE, radius=2.2)
         )
         return Result(
             prompt=prompt,
-            kind=KINDS[int(kind.log_softmax(1).mean(0).argmax())].name,
-            color=COLOR_NAMES[int(color.log_softmax(1).mean(0).argmax())],
+            kind=kind,
+            color=color,
             num_splats=splats.num_splats,
             alignment=verdict.alignment if verdict.alignment is not None else -1.0,
             aesthetics=float(scores.aesthetics),

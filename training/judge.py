@@ -12,10 +12,14 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from command_line.running import run_program
+from models.gaussians.gaussians import Gaussians
+from rendering.cameras import orbit
+from rendering.renderer import SplatRenderer
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
 from training.loop import Average, TimedLoop, clip_and_step, save_half
@@ -26,6 +30,7 @@ from training.objects.renders import ObjectRenderer, orbit_views
 from training.text.specs import draw_any_spec
 
 IMAGE_SIZE = 128
+AZIMUTHS, ELEVATION = (0.0, 35.0, 90.0, 145.0, 215.0, 325.0), 18  # of the views by which an object is named
 WIDTHS = (32, 64, 128, 192)
 FOV_DEGREES = 49.1
 RADIUS = 1.6  # frames an object of extent 0.96 as radius 2.5 does one of extent 1.5
@@ -71,6 +76,21 @@ class Residual(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         return x + self.layers(x)
+
+
+def load_judge(file: Path, device: str) -> Judge:
+    """The trained classifier."""
+    judge = Judge().to(device).eval()
+    judge.load_state_dict(load_file(file))
+    return judge
+
+
+def named(judge: Judge, splats: Gaussians, renderer: SplatRenderer, device: str) -> tuple[str, str]:
+    """The kind and the main colour that an object shows in its views."""
+    cameras = orbit(azimuths_degrees=AZIMUTHS, elevation_degrees=ELEVATION, size=IMAGE_SIZE)
+    seen = renderer.render(splats, cameras).to(device).permute(0, 3, 1, 2).float() / 255
+    kind, color = (int(logits.log_softmax(1).mean(0).argmax()) for logits in judge(seen))
+    return KINDS[kind].name, COLOR_NAMES[color]
 
 
 def main_colors(table: ColoringTable) -> Int[Tensor, "kinds specs"]:

@@ -1,6 +1,6 @@
 """Scores and geometry against thresholds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from validation.geometry import Geometry, failed_gate
 from validation.scorer import Scores
@@ -26,6 +26,11 @@ class Thresholds:
     min_splats: int = VALIDATOR_MIN_SPLATS
     similarity: float = -1.0
     retry_below: float = NEVER
+
+    @classmethod
+    def of(cls, options: object) -> "Thresholds":
+        """Those of a configuration, which has them under the same names."""
+        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
