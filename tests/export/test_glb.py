@@ -15,6 +15,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from command_line.places import ROOT
 from export.glb import linear_from_srgb, write_glb
 from export.meshes.finishing import FinishSettings, finish
 from export.meshes.surface import FinishedMesh
@@ -111,12 +112,12 @@ class _Handler(SimpleHTTPRequestHandler):
 def test_three_js_shows_it_in_a_browser(textured: FinishedMesh, tmp_path: Path) -> None:
     browser = program("chromium", "chromium-browser", "google-chrome")
     (tmp_path / "node_modules").symlink_to(node_package("three"))
-    (tmp_path / "view.html").write_bytes((TOOLS / "view.html").read_bytes())
+    (tmp_path / "three.html").write_bytes((ROOT / "tests/viewers/three.html").read_bytes())
     (tmp_path / "object.glb").write_bytes(write_glb(textured))
     shot = tmp_path / "shot.png"
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(tmp_path))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/view.html"
+        url = f"http://127.0.0.1:{server.server_port}/three.html?file=/object.glb&fov=40&distance=2"
         options = [f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={shot}"]
         options += [f"--window-size={VIEW},{VIEW}", "--virtual-time-budget=10000"]
         subprocess.run([browser, *CHROMIUM, *options, url], check=True, capture_output=True, timeout=120)

@@ -142,13 +142,7 @@ def main() -> None:
     given = parser.parse_args()
     modules = given.node.resolve()
     write_files(given.folder)
-    esbuild = [str(modules / ".bin/esbuild"), str(PAGES / "babylon.js"), "--bundle", "--format=esm"]
-    environment = {"NODE_PATH": str(modules), "PATH": "/usr/bin:/bin"}
-    subprocess.run(
-        [*esbuild, f"--outfile={given.folder / 'babylon.js'}", "--log-level=error"],
-        check=True,
-        env=environment,
-    )
+    bundle(modules, given.folder / "babylon.js")
     node, chromium = program("node"), program("chromium", "chromium-browser", "google-chrome")
     lines = ["| viewer | file | validator | standard |", "|---|---|---|---|"]
     with served(given.folder.resolve(), modules) as url:
