@@ -21,7 +21,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from export.splat_codes import alpha_codes, host_columns
+from export.splat_codes import alpha_codes, host_columns, nearest_codes
 from models.gaussians.gaussians import SH_C0, Gaussians
 
 Version = Literal[3, 4]
@@ -48,8 +48,8 @@ def write_spz(gaussians: Gaussians, *, version: Version = 3) -> bytes:
     streams = [
         _positions(means, bits).tobytes(),
         alpha_codes(opacities).tobytes(),
-        _to_bytes(((colors - 0.5) / SH_C0 * COLOR_SCALE + 0.5) * 255.0).tobytes(),
-        _to_bytes((np.log(scales) + 10.0) * 16.0).tobytes(),
+        nearest_codes(((colors - 0.5) / SH_C0 * COLOR_SCALE + 0.5) * 255.0).astype(np.uint8).tobytes(),
+        nearest_codes((np.log(scales) + 10.0) * 16.0).astype(np.uint8).tobytes(),
         _rotations(quats).tobytes(),
     ]
     if version == 4:
@@ -83,16 +83,12 @@ def _positions(means: NDArray[np.float64], fraction_bits: int) -> NDArray[np.uin
     return fixed.view(np.uint8).reshape(-1, 3, 4)[:, :, :3]
 
 
-def _to_bytes(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
-
-
 def _rotations(quats_wxyz: NDArray[np.float64]) -> NDArray[np.uint32]:
     """2 bits name the largest of (x, y, z, w), made positive; 1 + 9 bits are sign and size of the others."""
-    xyzw = quats_wxyz[:, [1, 2, 3, 0]] / np.linalg.norm(quats_wxyz, axis=1, keepdims=True)
+    xyzw = quats_wxyz[:, [1, 2, 3, 0]]
     largest = np.abs(xyzw).argmax(axis=1)
     turned = np.take_along_axis(xyzw, largest[:, None], axis=1)[:, 0] < 0
-    sizes = np.rint(np.abs(xyzw) * (511.0 / LARGEST_OTHER)).clip(0, 511).astype(np.uint32)
+    sizes = nearest_codes(np.abs(xyzw) * (511.0 / LARGEST_OTHER), 511).astype(np.uint32)
     packed = largest.astype(np.uint32)
     for component in range(4):
         negative = ((xyzw[:, component] < 0) != turned).astype(np.uint32)
