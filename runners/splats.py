@@ -2,6 +2,9 @@
 
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,13 +21,8 @@ def read_bytes(ply: str) -> bytes:
     Raises:
         AbandonedError: The reservation is gone.
     """
-    try:
-        data = Path(ply).read_bytes()
-    except FileNotFoundError as error:
-        raise AbandonedError("the request was given up") from error
-    if not data:
-        raise AbandonedError("the reserved file is empty")
-    return data
+    with _reserved(ply) as file:
+        return file.read()
 
 
 def rewritten_ply(data: bytes, frame: Literal["validator", "standard"], wanted: Wanted) -> bytes:
@@ -49,6 +47,14 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
     from export.ply import read_ply
     from models.gaussians.frames import rotate_frame
 
+    with _reserved(ply) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:
+        splats = read_ply(data, device=device)
+    return rotate_frame(splats, source=frame, target="validator")
+
+
+@contextmanager
+def _reserved(ply: str) -> Iterator[BufferedReader]:
+    """A reserved file that was written, open."""
     try:
         file = Path(ply).open("rb")  # noqa: SIM115 (closed below)
     except FileNotFoundError as error:
@@ -56,6 +62,4 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
     with file:
         if os.fstat(file.fileno()).st_size == 0:
             raise AbandonedError("the reserved file is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:
-            splats = read_ply(data, device=device)
-    return rotate_frame(splats, source=frame, target="validator")
+        yield file
