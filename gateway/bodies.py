@@ -28,11 +28,6 @@ class BodyReader:
         self._seconds = seconds
         self._held = 0
 
-    async def read(self, headers: Headers, receive: Receive) -> bytes:
-        """The whole body, which counts no longer; raises as `held` does."""
-        async with self.held(headers, receive) as body:
-            return body
-
     @asynccontextmanager
     async def held(self, headers: Headers, receive: Receive) -> AsyncIterator[bytes]:
         """The whole body, which counts among those that are held until the block ends.

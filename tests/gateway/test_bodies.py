@@ -27,21 +27,26 @@ def sender(*chunks: bytes, ends: bool = True) -> Callable[[], Awaitable[Message]
     return receive
 
 
+async def read(reader: BodyReader, headers: Headers, receive: Callable[[], Awaitable[Message]]) -> bytes:
+    async with reader.held(headers, receive) as body:
+        return body
+
+
 async def test_a_body_is_what_was_sent() -> None:
     reader = BodyReader(max_bytes=10, seconds=5)
-    assert await reader.read(PLAIN, sender(b"one", b"two")) == b"onetwo"
+    assert await read(reader, PLAIN, sender(b"one", b"two")) == b"onetwo"
 
 
 async def test_a_body_that_takes_too_long_is_a_408() -> None:
     with pytest.raises(HttpError, match=r"within 0\.05 s") as late:
-        await BodyReader(max_bytes=10, seconds=0.05).read(PLAIN, sender(b"one", ends=False))
+        await read(BodyReader(max_bytes=10, seconds=0.05), PLAIN, sender(b"one", ends=False))
     assert late.value.status == 408
 
 
 async def test_a_body_declared_too_large_is_not_asked_for() -> None:
     headers = Headers({"content-length": "11", "expect": "100-continue"})
     with pytest.raises(HttpError) as large:
-        await BodyReader(max_bytes=10, seconds=5).read(headers, sender(b"x", ends=False))
+        await read(BodyReader(max_bytes=10, seconds=5), headers, sender(b"x", ends=False))
     assert large.value.status == 413
 
 
@@ -58,7 +63,7 @@ async def test_of_many_bodies_that_come_in_step_those_are_read_whole_that_there_
             await asyncio.sleep(0)  # each sends a piece when all have sent one
             return await send()
 
-        return len(await reader.read(place, receive))
+        return len(await read(reader, place, receive))
 
     ends = await asyncio.gather(*(upload() for _ in range(50)), return_exceptions=True)
     whole = [end for end in ends if end == 100]
@@ -71,10 +76,10 @@ async def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bodies, "MAX_BODIES", 2)
     monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.05)
     reader = BodyReader(max_bytes=10, seconds=1)
-    waiting = [asyncio.ensure_future(reader.read(PLAIN, sender(b"x" * 10, ends=False))) for _ in range(2)]
+    waiting = [asyncio.ensure_future(read(reader, PLAIN, sender(b"x" * 10, ends=False))) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(HttpError) as refused:
-        await reader.read(PLAIN, sender(b"x", ends=False))
+        await read(reader, PLAIN, sender(b"x", ends=False))
     assert refused.value.status == 503
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert await reader.read(PLAIN, sender(b"x" * 10)) == b"x" * 10  # what they held is given back
+    assert await read(reader, PLAIN, sender(b"x" * 10)) == b"x" * 10  # what they held is given back
