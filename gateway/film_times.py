@@ -8,6 +8,7 @@ once, instead of after two minutes.
 import math
 from dataclasses import dataclass
 
+from configuration.bounds import MIN_VIDEO_PIXELS
 from configuration.schema import RenderOptions
 from gateway.errors import HttpError
 
@@ -15,7 +16,6 @@ START_SECONDS = 0.3  # until ffmpeg reads, and whatever else does not depend on 
 SHARE_OF_DEADLINE = 0.8  # for the film; the rest is for the object
 SHARE_OF_THE_NEW = 0.5  # of the latest film in the figure
 TELLING_PIXELS = 256**2  # smaller frames tell of their number, not of their size
-SMALLEST = 64
 UPSTREAM_FRAMES = 288  # whatever `fps` and `seconds` say
 
 
@@ -53,10 +53,10 @@ class FilmTimes:
             HttpError: 422 that names the largest one that can.
         """
         limit = SHARE_OF_DEADLINE * self.deadline_seconds
-        if self.seconds(side) <= limit or side <= SMALLEST:
+        if self.seconds(side) <= limit or side <= MIN_VIDEO_PIXELS:
             return
         per_film = self.num_frames * self.seconds_per_pixel
-        largest = max(SMALLEST, math.floor(math.sqrt((limit - START_SECONDS) / per_film)) // 2 * 2)
+        largest = max(MIN_VIDEO_PIXELS, math.floor(math.sqrt((limit - START_SECONDS) / per_film)) // 2 * 2)
         raise HttpError(
             422,
             f"video_res {side} would take about {self.seconds(side):.0f} s of the "

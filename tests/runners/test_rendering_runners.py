@@ -8,6 +8,7 @@ import torch
 
 from configuration.schema import CameraOptions, RenderOptions
 from export.ply import read_ply, write_ply
+from gateway.film_times import frames_of
 from models.gaussians.frames import rotate_frame
 from runners.handover import AbandonedError
 from tests.stand_ins.fakes import ball
@@ -40,9 +41,12 @@ class TestFilming:
 
         cameras, fps = camera_path(ORBIT, 64)
         assert (cameras.num_views, fps) == (144, 24)
+        assert frames_of(ORBIT) == 144
 
     def test_the_upstream_preset_is_288_frames_at_24_fps(self) -> None:
         from runners.video import camera_path
 
-        cameras, fps = camera_path(replace(ORBIT, preset="upstream", fps=60), 64)
+        upstream = replace(ORBIT, preset="upstream", fps=60)
+        cameras, fps = camera_path(upstream, 64)
         assert (cameras.num_views, fps) == (288, 24)
+        assert frames_of(upstream) == 288
