@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
 
 
+def identity_of(ply: str) -> tuple[int, ...]:
+    """What tells a reserved file's contents from those of all others.
+
+    Raises:
+        AbandonedError: The reservation is gone.
+    """
+    with _reserved(ply) as file:
+        status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def read_bytes(ply: str) -> bytes:
     """A reserved file's bytes.
 

@@ -17,7 +17,7 @@ from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
-from runners.splats import read_bytes, read_splats, rewritten_ply
+from runners.splats import identity_of, read_bytes, read_splats, rewritten_ply
 from runners.wanted import each_alone
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class VideoRunner(ModelProcess):
         from rendering.yuv import yuv420p
 
         self._threads = threads
+        self._reduced: tuple[object, Gaussians] | None = None
         with self.loading("video", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
         on_card = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
@@ -90,13 +91,15 @@ class VideoRunner(ModelProcess):
         return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
 
     def _wanted_splats(self, job: VideoJob) -> "Gaussians":
-        """As many as are wanted."""
-        splats = self._splats(job)
+        """As many as are wanted; the latest reduction is kept, for an object's other files want the same."""
         if job.wanted.splats is None:
-            return splats
+            return self._splats(job)
         from export.reduction.reduction import reduce_splats
 
-        return reduce_splats(splats, job.wanted.splats, self._reducer(job))
+        key = (identity_of(job.ply), job.wanted.splats, job.exact)
+        if self._reduced is None or self._reduced[0] != key:
+            self._reduced = key, reduce_splats(self._splats(job), job.wanted.splats, self._reducer(job))
+        return self._reduced[1]
 
     def _reducer(self, job: VideoJob) -> "SplatRenderer":
         """The CPU's renderer for exact jobs: sums on a GPU come in any order."""

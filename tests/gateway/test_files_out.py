@@ -16,9 +16,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from export.ply import read_ply
+from export.reduction.reduction import reduce_splats
 from gateway.errors import HttpError
 from gateway.film_times import FilmTimes
 from models.gaussians.gaussians import Gaussians
+from rendering.renderer import SplatRenderer
 from runners.formats import FORMATS
 from tests.stand_ins.fakes import color_of
 
@@ -233,6 +235,23 @@ def test_an_object_comes_with_as_many_splats_as_are_wanted(client: TestClient) -
         np.testing.assert_allclose(splats.colors.mean(0), color_of("dense teapot"), atol=0.01)
     every = client.post("/generate", data=asked | {"format": "ply", "splats": "1000000"})
     assert read_ply(every.content).num_splats == read_ply(whole.content).num_splats
+
+
+def test_one_reduction_serves_all_files_of_an_object(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reduced: list[int] = []
+
+    def counted(splats: Gaussians, num_splats: int, renderer: SplatRenderer) -> Gaussians:
+        reduced.append(num_splats)
+        return reduce_splats(splats, num_splats, renderer)
+
+    monkeypatch.setattr("export.reduction.reduction.reduce_splats", counted)
+    asked = {"prompt": "dense teapot", "format": "ply,spz,png", "splats": "7000"}
+    replies = [client.post("/generate", data=asked | {"seed": seed}) for seed in ("6", "7")]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert reduced == [7000, 7000]  # one an object
+    assert replies[0].content != replies[1].content
 
 
 def test_a_file_is_no_larger_than_wanted_and_loses_no_more_for_it(client: TestClient) -> None:
