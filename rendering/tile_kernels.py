@@ -82,6 +82,27 @@ def tile_lists(
 
 
 @kernel(fastmath={"contract", "nsz", "nnan", "ninf"})
+def falling(opacity: np.float32, sigma: np.float32) -> np.float32:
+    """A splat's opacity at a pixel, opacity * exp(-sigma), at most `MAX_ALPHA`.
+
+    exp(-s) is exp(-s/8)^8 with the Taylor polynomial of degree 7 around s/8 = 3/8: relative error below 1e-6
+    for s <= 6, and past s = ln 255 a splat is invisible.
+
+    Args:
+        opacity: In the splat's middle, times exp(-3).
+        sigma: Half the squared distance from there, in standard deviations.
+    """
+    half, one = np.float32(0.5), np.float32(1.0)
+    k7, k6, k5 = np.float32(1.0 / 5040.0), np.float32(1.0 / 720.0), np.float32(1.0 / 120.0)
+    k4, k3 = np.float32(1.0 / 24.0), np.float32(1.0 / 6.0)
+    u = np.float32(0.375) - min(sigma, np.float32(6.0)) * np.float32(0.125)
+    e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
+    e = e * e
+    e = e * e
+    return min(opacity * (e * e), MAX_ALPHA)
+
+
+@kernel(fastmath={"contract", "nsz", "nnan", "ninf"})
 def blend(
     rows: NDArray[np.float32],
     starts: NDArray[np.int64],
@@ -94,9 +115,7 @@ def blend(
 ) -> None:
     """Blend some rows of tiles front to back.
 
-    exp(-s) is exp(-s/8)^8 with the Taylor polynomial of degree 7 around s/8 = 3/8: relative error below 1e-6
-    for s <= 6, and past s = ln 255 a splat is invisible. The compiler turns the whole inner loop into vector
-    code.
+    The compiler turns the whole inner loop into vector code.
 
     Args:
         rows: [visible, NUM_FIELDS].
@@ -111,9 +130,6 @@ def blend(
     height, width = alpha_out.shape
     tiles_x = (width + TILE - 1) // TILE
     half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
-    k7, k6, k5 = np.float32(1.0 / 5040.0), np.float32(1.0 / 720.0), np.float32(1.0 / 120.0)
-    k4, k3 = np.float32(1.0 / 24.0), np.float32(1.0 / 6.0)
-    middle, eighth, limit = np.float32(0.375), np.float32(0.125), np.float32(6.0)
     slack = np.float32(0.01)  # for rounding, in the squared extent
     exp_middle = np.float32(math.exp(-3.0))  # exp(-3/8)^8
     # of each pixel: transmittance left, 1 until it is finished and then 0, red, green, blue
@@ -144,11 +160,7 @@ def blend(
                 for i in range(TILE):
                     dx = x - columns[i]
                     sigma = a * dx * dx + b_dy * dx + c_dy
-                    u = middle - min(sigma, limit) * eighth
-                    e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
-                    e = e * e
-                    e = e * e
-                    alpha = min(opacity * (e * e), MAX_ALPHA)
+                    alpha = falling(opacity, sigma)
                     alpha = alpha * pixel[1, i] if alpha >= MIN_ALPHA else zero
                     alpha = alpha if sigma >= zero else zero
                     light = pixel[0, i] * (one - alpha)
@@ -193,9 +205,6 @@ def share_out(
     height, width, _ = picture.shape
     tiles_x = (width + TILE - 1) // TILE
     half, one, zero = np.float32(0.5), np.float32(1.0), np.float32(0.0)
-    k7, k6, k5 = np.float32(1.0 / 5040.0), np.float32(1.0 / 720.0), np.float32(1.0 / 120.0)
-    k4, k3 = np.float32(1.0 / 24.0), np.float32(1.0 / 6.0)
-    middle, eighth, limit = np.float32(0.375), np.float32(0.125), np.float32(6.0)
     slack = np.float32(0.01)
     exp_middle = np.float32(math.exp(-3.0))
     # of each pixel: transmittance left, 1 until it is finished and then 0, the picture, the drawing
@@ -232,11 +241,7 @@ def share_out(
                 for i in range(TILE):
                     dx = x - columns[i]
                     sigma = a * dx * dx + b_dy * dx + c_dy
-                    u = middle - min(sigma, limit) * eighth
-                    e = ((((((k7 * u + k6) * u + k5) * u + k4) * u + k3) * u + half) * u + one) * u + one
-                    e = e * e
-                    e = e * e
-                    alpha = min(opacity * (e * e), MAX_ALPHA)
+                    alpha = falling(opacity, sigma)
                     alpha = alpha * pixel[1, i] if alpha >= MIN_ALPHA else zero
                     alpha = alpha if sigma >= zero else zero
                     light = pixel[0, i] * (one - alpha)
