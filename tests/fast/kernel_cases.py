@@ -31,9 +31,7 @@ from models.fast.kernels import (
     widened_nf4,
     without_fillers,
 )
-from models.fast.kernels.groups import GroupNorm
-from models.fast.kernels.rotary import Projected
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import GroupNorm, Norm, Projected
 
 Pair = tuple[str, Tensor, Tensor]  # what, by the kernel, by the formula
 Sums = tuple[Tensor, Tensor]

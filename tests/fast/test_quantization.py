@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.fast.kernels.float8 import FLOAT8, few_rows_product
+from models.fast.kernels.float8 import few_rows_product
+from models.fast.kernels.parameters import FLOAT8
 from models.fast.quantization import SCHEMES, scheme_named
 from models.fast.quantization.float8 import Float8Linear, quantized_product
 from models.fast.quantization.linear import QuantizedLinear

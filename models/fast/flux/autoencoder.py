@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.fast.kernels import biased_sum, group_normed
-from models.fast.kernels.groups import GroupNorm
+from models.fast.kernels.parameters import GroupNorm
 
 
 def fuse_decoder(decoder: nn.Module) -> None:

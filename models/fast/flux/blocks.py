@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from models.cpu_kernels import linear_gelu
 from models.fast.kernels import normed, normed_sum, rotated
-from models.fast.kernels.rotary import Projected
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import Norm, Projected
 
 EPS = 1e-6  # of every norm
 Positions = tuple[Tensor, Tensor]  # cosines and sines [tokens, depth]

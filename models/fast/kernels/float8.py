@@ -4,16 +4,11 @@
 first would move three times the bytes, and the product of so few rows takes no longer than reading it.
 """
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.kernels.devices import runs_kernels
-
-FLOAT8 = torch.float8_e4m3fn
-FLOAT8_MAX = torch.finfo(FLOAT8).max
-MIN_MAGNITUDE = 1e-12
-MAX_FEW_ROWS = 16  # what the smallest product of matrix units takes
+from models.fast.kernels.parameters import FLOAT8, FLOAT8_MAX, MAX_FEW_ROWS, MIN_MAGNITUDE
 
 
 def float8_rows(x: Float[Tensor, "rows columns"]) -> tuple[Tensor, Float[Tensor, "rows 1"]]:

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.float8 import FLOAT8, FLOAT8_MAX, MAX_FEW_ROWS, MIN_MAGNITUDE
+from models.fast.kernels.parameters import FLOAT8, FLOAT8_MAX, MAX_FEW_ROWS, MIN_MAGNITUDE
 
 OUTPUTS, DEPTH = 32, 256  # of a program, and of one of its steps
 

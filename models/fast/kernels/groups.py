@@ -3,33 +3,15 @@
 Images lie channels last in memory. Everything is computed in fp32 and stored in the precision of `x`.
 """
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.fast.kernels.devices import runs_kernels
+from models.fast.kernels.parameters import Channels, GroupNorm
 
 Images = Float[Tensor, "images channels height width"]
-Channels = Float[Tensor, "channels"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupNorm:
-    """A group norm with its parameters.
-
-    Attributes:
-        num_groups: Divides the number of channels.
-        silu: Ends with a SiLU.
-    """
-
-    weight: Channels
-    bias: Channels
-    num_groups: int
-    eps: float
-    silu: bool = True
 
 
 def group_normed(x: Images, norm: GroupNorm, *, bias: Channels | None = None) -> Images:

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.groups import GroupNorm
+from models.fast.kernels.parameters import GroupNorm
 
 TILE = 8192  # elements that a program holds
 TILES = 8  # of a piece

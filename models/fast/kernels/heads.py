@@ -10,9 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.fast.kernels.devices import runs_kernels
-
-MEAN_OF = 512  # keys at most: enough beside the fillers of a padded object, cheaper than all of them
-NORM_EPS = 1e-12
+from models.fast.kernels.parameters import MEAN_OF, NORM_EPS
 
 Qkv = Float[Tensor, "groups length three_channels"]
 Gamma = Float[Tensor, "heads depth"]

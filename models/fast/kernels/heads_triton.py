@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.heads import MEAN_OF, NORM_EPS
+from models.fast.kernels.parameters import MEAN_OF, NORM_EPS
 
 BLOCK = 256  # keys that a mean takes at once
 

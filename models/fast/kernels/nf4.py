@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.fast.kernels.devices import runs_kernels
-
-BLOCK = 64  # weights that share a scale
+from models.fast.kernels.parameters import NF4_BLOCK
 
 
 def widened_nf4(
@@ -30,4 +29,4 @@ def widened_nf4(
 
         return widen(codes, absmax, levels)
     pairs = F.embedding(codes.int(), torch.cartesian_prod(levels, levels))  # [out, in / 2, 2]
-    return pairs.reshape(len(codes), -1, BLOCK).mul_(absmax[..., None]).reshape(len(codes), -1)
+    return pairs.reshape(len(codes), -1, NF4_BLOCK).mul_(absmax[..., None]).reshape(len(codes), -1)

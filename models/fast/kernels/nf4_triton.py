@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.nf4 import BLOCK
+from models.fast.kernels.parameters import NF4_BLOCK
 
 BYTES = 2048
 
@@ -29,6 +29,6 @@ def widen(codes: Tensor, absmax: Tensor, levels: Tensor) -> Tensor:
     rows, half = codes.shape
     out = torch.empty(rows, 2 * half, dtype=levels.dtype, device=codes.device)
     _widen_kernel[(triton.cdiv(codes.numel(), BYTES),)](
-        codes, absmax, levels, out, codes.numel(), BYTES=BYTES, SHARED=BLOCK // 2, num_warps=4
+        codes, absmax, levels, out, codes.numel(), BYTES=BYTES, SHARED=NF4_BLOCK // 2, num_warps=4
     )
     return out

@@ -5,28 +5,16 @@ out[2 i] = x'[2 i] cos - x'[2 i + 1] sin,   out[2 i + 1] = x'[2 i + 1] cos + x'[
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.kernels.devices import runs_kernels
+from models.fast.kernels.parameters import Projected, Rows
 
-Rows = Float[Tensor, "images tokens heads*depth"]
 Heads = Float[Tensor, "images all_tokens heads depth"]
 Table = Float[Tensor, "all_tokens depth"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projected:
-    """Queries, keys and values of some tokens, and the weights of their norms [depth]."""
-
-    q: Rows
-    k: Rows
-    v: Rows
-    q_weight: Tensor
-    k_weight: Tensor
 
 
 def rotated(parts: Sequence[Projected], cos: Table, sin: Table, eps: float) -> tuple[Heads, Heads, Heads]:

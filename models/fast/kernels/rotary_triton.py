@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.rotary import Projected
+from models.fast.kernels.parameters import Projected
 
 HEADS = 8  # of a program
 

@@ -6,33 +6,12 @@
 Everything is computed in fp32 and stored in the precision of `x`.
 """
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from models.fast.kernels.devices import runs_kernels
-
-Vector = Float[Tensor, "groups_or_one channels"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Norm:
-    """What follows a layer norm without parameters.
-
-    Attributes:
-        scale, shift: One row for all, or one for each group of as many rows; None leaves both out.
-        plus_one: The factor is 1 + scale, as times modulate; otherwise scale itself, as weights do.
-        silu: Ends with a SiLU.
-        eps: Added to the variance.
-    """
-
-    scale: Vector | None = None
-    shift: Vector | None = None
-    plus_one: bool = False
-    silu: bool = False
-    eps: float = 1e-6
+from models.fast.kernels.parameters import Norm, Vector
 
 
 def normed(x: Float[Tensor, "*rows channels"], norm: Norm) -> Float[Tensor, "*rows channels"]:

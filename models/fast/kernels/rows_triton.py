@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import Norm
 
 TILE = 1024  # elements of a program, at least
 

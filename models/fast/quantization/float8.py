@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.fast.kernels.float8 import MAX_FEW_ROWS, few_rows_product, float8_rows, float8_rows_reference
+from models.fast.kernels.float8 import few_rows_product, float8_rows, float8_rows_reference
+from models.fast.kernels.parameters import MAX_FEW_ROWS
 from models.fast.quantization.linear import QuantizedLinear
 
 ALIGNMENT = 16  # of both sides of the weight, wanted by the fp8 product

@@ -16,7 +16,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.fast.kernels.nf4 import BLOCK, widened_nf4
+from models.fast.kernels.nf4 import widened_nf4
+from models.fast.kernels.parameters import NF4_BLOCK
 from models.fast.quantization.linear import QuantizedLinear
 
 OFFSET = 0.9677083  # share of the distribution inside the outermost level, the paper's choice
@@ -43,9 +44,9 @@ def quantize_blocks(weight: Float[Tensor, "out in"]) -> tuple[UInt8[Tensor, "out
         ValueError: The input side is not a multiple of the block.
     """
     rows, columns = weight.shape
-    if columns % BLOCK:
-        raise ValueError(f"{columns} inputs are not a multiple of {BLOCK}")
-    blocks = weight.float().reshape(rows, columns // BLOCK, BLOCK)
+    if columns % NF4_BLOCK:
+        raise ValueError(f"{columns} inputs are not a multiple of {NF4_BLOCK}")
+    blocks = weight.float().reshape(rows, columns // NF4_BLOCK, NF4_BLOCK)
     absmax = blocks.abs().amax(dim=2)
     table = torch.tensor(levels(), device=weight.device)
     borders = (table[1:] + table[:-1]) / 2

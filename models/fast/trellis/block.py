@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from models.fast.kernels import normed, normed_heads, normed_sum
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import Norm
 from models.fast.plan import AttentionBackend
 from models.fast.trellis.attention import AttentionAndSum, filled_attention, plain_attention
 from models.layers.attention import Context, CrossAttention, SelfAttention

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.fast.kernels import gathered_columns, normed, tap_sum
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import Norm
 from models.latents.residual import Resampling, SparseResidualBlock
 from models.layers.norms import BLOCK_EPS
 from models.sparse import SparseTensor, VoxelGrid, expand_to_rows

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.fast.kernels import normed, normed_sum
-from models.fast.kernels.rows import Norm
+from models.fast.kernels.parameters import Norm
 from models.layers.blocks import PlainBlock
 from models.layers.norms import BLOCK_EPS
 from models.layers.varlen import varlen_attn
