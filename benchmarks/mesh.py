@@ -41,7 +41,8 @@ from models.weights import read_module, read_pipeline
 from models.weights.random_layout import GRID, SHELL_VOXELS, shell, write_random_layout
 from models.weights.random_tensors import RandomWeights
 from rendering.cameras import Cameras
-from rendering.renderer import WHITE, RenderedViews, SplatRenderer, SplatWeights, create_renderer
+from rendering.renderer import SplatRenderer, create_renderer
+from rendering.views import WHITE, RenderedViews, SplatWeights
 
 SPLATS_PER_VOXEL = 32
 TARGETS = {  # on an H100, at 16,040 voxels, 20,000 faces and a texture of 1024

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import Cameras, orbit
-from rendering.renderer import EPS2D, WHITE, RenderedViews, SplatWeights, one_splat, quantize
+from rendering.views import EPS2D, WHITE, RenderedViews, SplatWeights, one_splat, quantize
 
 
 class GsplatRenderer:

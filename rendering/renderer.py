@@ -7,7 +7,6 @@ when quantised.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -16,37 +15,7 @@ from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import Cameras
-
-EPS2D = 0.3  # square pixels added to the diagonal of every projected covariance
-WHITE = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedViews:
-    """Float renders.
-
-    Attributes:
-        rgb: Colour over the background, not clamped.
-        alpha: Coverage, 0 to 1.
-    """
-
-    rgb: Float[Tensor, "views height width 3"]
-    alpha: Float[Tensor, "views height width"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplatWeights:
-    """How much of each splat is seen. Its share in a pixel is what its colour is multiplied with there.
-
-    Attributes:
-        sums: Pictures' values at a splat's pixels times its shares there, over all views.
-        shares: The shares alone, in pixels.
-        rgb: The views themselves, over white.
-    """
-
-    sums: Float[Tensor, "splats 3"]
-    shares: Float[Tensor, " splats"]
-    rgb: Float[Tensor, "views height width 3"]
+from rendering.views import WHITE, RenderedViews, SplatWeights
 
 
 class SplatRenderer(Protocol):
@@ -98,19 +67,3 @@ def create_renderer(
 
         return TileRasterizer(antialiased=antialiased, num_threads=num_threads)
     raise ValueError(f"no splat renderer for device {device}")
-
-
-def one_splat() -> Gaussians:
-    """A small white ball at the origin, for warming up."""
-    return Gaussians(
-        means=torch.zeros(1, 3),
-        scales=torch.full((1, 3), 0.1),
-        quats_wxyz=torch.tensor([[1.0, 0.0, 0.0, 0.0]]),
-        opacities=torch.ones(1),
-        colors=torch.ones(1, 3),
-    )
-
-
-def quantize(rgb: Float[Tensor, "*dims"]) -> UInt8[Tensor, "*dims"]:
-    """Colours in 0..1 to 8 bits, rounded to nearest."""
-    return (rgb * 255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)

@@ -27,7 +27,7 @@ from models.gaussians.gaussians import Gaussians
 from rendering import projection_kernels, tile_kernels
 from rendering.cameras import Cameras, orbit
 from rendering.projection_kernels import TILE
-from rendering.renderer import EPS2D, WHITE, RenderedViews, SplatWeights, one_splat, quantize
+from rendering.views import EPS2D, WHITE, RenderedViews, SplatWeights, one_splat, quantize
 
 Strip = tuple[int, int]  # first and end row of tiles
 RunAll = Callable[[Callable[[Strip], None], Iterable[Strip]], Iterable[None]]  # `map`, or a thread pool's

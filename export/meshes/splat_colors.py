@@ -25,7 +25,8 @@ from models.gaussians.placement import Placement
 from models.stopping import between_steps
 from rendering.cameras import Cameras, around
 from rendering.mesh_rasterizer import camera_arrays, see_mesh
-from rendering.renderer import SplatRenderer, quantize
+from rendering.renderer import SplatRenderer
+from rendering.views import quantize
 
 NUM_VIEWS = 24
 VIEWS_AT_ONCE = 8

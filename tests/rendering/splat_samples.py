@@ -5,7 +5,7 @@ from gsplat.cuda._torch_impl import _fully_fused_projection, _quat_scale_to_cova
 
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import Cameras
-from rendering.renderer import EPS2D
+from rendering.views import EPS2D
 
 
 def random_splats(num_splats: int, *, seed: int, spread: float = 0.5, max_scale: float = 0.1) -> Gaussians:
