@@ -1,21 +1,15 @@
-"""A picture of an object from all around: 2 rows of 4 views, 45 degrees apart, on white.
+"""A picture of an object from all around: 2 rows of 4 views, 45 degrees apart, on white."""
 
-python -m rendering.contact_sheet FILE.ply OUT.png
-"""
-
-import argparse
 import io
-from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from command_line.arguments import at_least_one, user_path
 from models.gaussians.gaussians import Gaussians
 from rendering.cameras import orbit
-from rendering.renderer import SplatRenderer, create_renderer
+from rendering.renderer import SplatRenderer
 
 ROWS, COLUMNS = 2, 4
 FRAME_COLOR = 226  # light grey
@@ -67,25 +61,3 @@ def _shrink(views: UInt8[Tensor, "views tall wide 3"]) -> UInt8[Tensor, "views h
     channels_first = views.permute(0, 3, 1, 2).float()
     averaged = torch.nn.functional.avg_pool2d(channels_first, SUPERSAMPLING)
     return averaged.round().permute(0, 2, 3, 1).to(torch.uint8)
-
-
-def _parse_arguments() -> tuple[Path, Path, int]:
-    parser = argparse.ArgumentParser(prog="python -m rendering.contact_sheet", description=__doc__)
-    parser.add_argument("ply", type=user_path, help="splat PLY, +Y up, largest extent about 1.5")
-    parser.add_argument("png", type=user_path, help="picture to write")
-    parser.add_argument("--view-size", type=at_least_one, default=320, help="side of one view in pixels")
-    parsed = parser.parse_args()
-    return parsed.ply, parsed.png, parsed.view_size
-
-
-if __name__ == "__main__":
-    # The program sits above the layers: `rendering` as a library never imports `export`.
-    from command_line.running import run_program
-    from export.ply import read_ply
-
-    def _main() -> None:
-        _ply, _png, _view_size = _parse_arguments()
-        _splats = read_ply(_ply.read_bytes())
-        _png.write_bytes(contact_sheet_png(_splats, create_renderer("cpu"), view_size=_view_size))
-
-    run_program(_main)

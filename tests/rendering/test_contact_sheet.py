@@ -66,7 +66,7 @@ def test_the_png_is_the_sheet(rasterizer: TileRasterizer, compass: Gaussians) ->
 def test_the_command_line_turns_a_ply_into_a_png(tmp_path: Path, compass: Gaussians) -> None:
     ply, png = tmp_path / "object.ply", tmp_path / "sheet.png"
     ply.write_bytes(write_ply(compass))
-    command = [sys.executable, "-m", "rendering.contact_sheet", str(ply), str(png), "--view-size", "32"]
+    command = [sys.executable, "-m", "scripts.contact_sheet", str(ply), str(png), "--view-size", "32"]
     subprocess.run(command, cwd=ROOT, check=True)
     assert Image.open(io.BytesIO(png.read_bytes())).size == (4 * 34 + 2, 2 * 34 + 2)
 
