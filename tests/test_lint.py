@@ -7,8 +7,7 @@ import tomllib
 from pathlib import Path
 
 from command_line.places import ROOT
-
-RESULTS = {"out", "build", "weights"}  # of the project's root, ignored by git too
+from tests.import_graph import RESULTS
 
 
 def python_files() -> set[Path]:
