@@ -23,8 +23,6 @@ BITS: Mapping[str, float] = {
     "float32": 32,
     "bfloat16": 16,
     "fp8": 8,
-    "fp8_weight_only": 8,
-    "int8": 8,
     "nf4": 4.25,
 }
 SMALL_MODEL = 1.0  # of image_to_3d, whose flows rest in host memory

@@ -124,8 +124,8 @@ class TextToImageOptions:
     max_sequence_length: Annotated[Whole, Field(ge=8, le=512)]
     backend: Literal["flux1-schnell", "flux2-klein-4b"]
     precision: Literal["float32", "bfloat16"]  # T5 overflows in float16
-    transformer_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
-    text_encoder_quantization: Literal["none", "fp8", "fp8_weight_only", "int8", "nf4"]
+    transformer_quantization: Literal["none", "fp8", "nf4"]
+    text_encoder_quantization: Literal["none", "fp8", "nf4"]
     vae_slicing: bool
     fast_paths: bool
 

@@ -97,6 +97,7 @@ def test_a_mistake_in_the_file_is_refused_with_its_line(
     [
         ("MINER__RENDER__FPS", "0", "render.fps"),
         ("MINER__RENDER__FRAMES", "1", "render.frames: no such key"),
+        ("MINER__TEXT_TO_IMAGE__TRANSFORMER_QUANTIZATION", "int8", "quantization: .*'none', 'fp8' or 'nf4'"),
         ("MINER__SERVICES__VIDEO__CONCURRENCY", "99", "at most 2 x max_batch_size"),
         ("MINER__IMAGE_TO_3D__FAST__LATENTS__CFG_INTERVAL", "[0.5, 2]", "cfg_interval"),
         ("MINER__PROFILE", "48gb", "profile: must be"),

@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schemes", [("none", "none"), ("fp8", "nf4"), ("int8", "int8")])
+@pytest.mark.parametrize("schemes", [("none", "none"), ("fp8", "nf4"), ("fp8", "fp8")])
 def test_all_switches_together_change_rounding_only(folder: Path, schemes: tuple[str, str]) -> None:
     plain, fast = (
         TextToImage.load(

@@ -18,7 +18,7 @@ from models.weights.loading import assign_quantized
 from models.weights.sources import TensorsInMemory
 
 # Rms error of a product with normal weights, and bytes a weight (scales included).
-BOUNDS = {"fp8": (0.05, 1.1), "fp8_weight_only": (0.03, 1.1), "int8": (0.012, 1.1), "nf4": (0.11, 0.6)}
+BOUNDS = {"fp8": (0.05, 1.1), "nf4": (0.11, 0.6)}
 
 
 def relative_error(result: Tensor, exact: Tensor) -> float:

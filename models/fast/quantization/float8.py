@@ -5,7 +5,7 @@
 `Float8Linear` multiplies in fp8 too where the card has fp8 matrix units (compute capability 8.9 and up):
 each row of the input gets a scale of its own at run time, and the product is scaled back by both. A handful
 of rows keeps its precision and takes the weight's codes as they are. Elsewhere the weight is widened before
-the product; `Float8WeightOnlyLinear` always does that.
+the product, whose sum is that of the input's precision.
 """
 
 import torch
@@ -30,8 +30,8 @@ def quantized_product(
     return (product if bias is None else product + bias.float()).to(x.dtype)
 
 
-class Float8WeightOnlyLinear(QuantizedLinear):
-    """Widens the weight before each product; the sum is that of the input's precision."""
+class Float8Linear(QuantizedLinear):
+    """Multiplies in fp8 where the GPU can."""
 
     codes: Tensor
     scale: Tensor
@@ -41,26 +41,15 @@ class Float8WeightOnlyLinear(QuantizedLinear):
         codes, scale = float8_rows(weight)
         self.register_buffer("codes", codes)
         self.register_buffer("scale", scale)
+        self._in_float8 = multiplies_in_float8(weight)
 
     def dequantized(self, dtype: torch.dtype) -> Float[Tensor, "out in"]:
         return (self.codes.float() * self.scale).to(dtype)
 
     def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
-        scaled = F.linear(x, self.codes.to(x.dtype)) * self.scale[:, 0].to(x.dtype)
-        return scaled if self.bias is None else scaled + self.bias
-
-
-class Float8Linear(Float8WeightOnlyLinear):
-    """Multiplies in fp8 where the card can."""
-
-    def __init__(self, weight: Float[Tensor, "out in"]) -> None:
-        super().__init__(weight)
-        self._in_float8 = multiplies_in_float8(weight)
-
-    def forward(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
         rows = x.reshape(-1, self.in_features)
         if not self._in_float8:
-            return super().forward(x)
+            return self._widened_product(x)
         if len(rows) <= MAX_FEW_ROWS:  # the fp8 product has odd rules of alignment for so few
             few = few_rows_product(rows, self.codes, self.scale, self.bias)
             return few.reshape(*x.shape[:-1], self.out_features)
@@ -75,6 +64,10 @@ class Float8Linear(Float8WeightOnlyLinear):
             use_fast_accum=True,
         )
         return product.reshape(*x.shape[:-1], self.out_features)
+
+    def _widened_product(self, x: Float[Tensor, "*rows in"]) -> Float[Tensor, "*rows out"]:
+        scaled = F.linear(x, self.codes.to(x.dtype)) * self.scale[:, 0].to(x.dtype)
+        return scaled if self.bias is None else scaled + self.bias
 
 
 def multiplies_in_float8(weight: Float[Tensor, "out in"]) -> bool:

@@ -4,19 +4,13 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from models.fast.quantization.float8 import Float8Linear, Float8WeightOnlyLinear
-from models.fast.quantization.int8 import Int8Linear
+from models.fast.quantization.float8 import Float8Linear
 from models.fast.quantization.linear import QuantizedLinear
 from models.fast.quantization.nf4 import Nf4Linear
 
 Scheme = Callable[[Tensor], QuantizedLinear]  # from a floating weight [out, in]
 
-SCHEMES: Mapping[str, Scheme] = {
-    "fp8": Float8Linear,
-    "fp8_weight_only": Float8WeightOnlyLinear,
-    "int8": Int8Linear,
-    "nf4": Nf4Linear,
-}
+SCHEMES: Mapping[str, Scheme] = {"fp8": Float8Linear, "nf4": Nf4Linear}
 
 
 def scheme_named(name: str) -> Scheme | None:
