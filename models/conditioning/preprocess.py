@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from models.alpha import ALPHA_THRESHOLD
 from models.errors import EmptyMatteError
 
+ALPHA_THRESHOLD = 204  # 0.8 * 255; what is not above it in a matte does not count as object
 MARGIN = 1.2  # side of the crop over the longest side of the object
 
 

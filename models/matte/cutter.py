@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.alpha import ALPHA_THRESHOLD
+from models.conditioning.preprocess import ALPHA_THRESHOLD
 from models.errors import EmptyMatteError
 from models.fast.graphs import GraphRecorder
 from models.matte.networks import DEFAULT_NETWORK, MatteNetwork, load_network
