@@ -248,7 +248,6 @@ class MeshOptions:
     texture: Annotated[Whole, Field(ge=256, le=4096)] | Literal["none"]
     shape: Literal["decoder", "gaussians"]
     bake: Literal["decoder", "gaussians"]
-    unwrap_seconds: Annotated[Number, Field(ge=0, le=600)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

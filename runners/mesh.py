@@ -12,7 +12,6 @@ clean-up put these, so that the mesh can be put beside them.
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +113,6 @@ def finish_mesh(
     settings = FinishSettings(
         faces=None if options.faces == "all" else options.faces,
         texture=None if options.texture == "none" else options.texture,
-        unwrap_seconds=options.unwrap_seconds,
         shape=options.shape,
         bake=options.bake,
     )
@@ -133,11 +131,6 @@ def finish_mesh(
         )
     finished, report = finish(surface, settings, pictures, placement=placement.scaled(factor))
     return write_glb(finished, watertight=report.watertight), report
-
-
-def exact_meshes(options: MeshOptions) -> MeshOptions:
-    """Without xatlas, which depends on the time it gets: a busy machine would cut other charts."""
-    return replace(options, unwrap_seconds=0.0)
 
 
 def _fill(file: str, **arrays: NDArray[np.generic]) -> None:

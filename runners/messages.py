@@ -58,7 +58,7 @@ class Job(Message):
         reservation: A file that exists for as long as the request waits; empty if nobody can give it up.
         files: Content of the files it reads, by attribute, where the runner shares no memory with the gateway
             (see `runners.inline`); None where names are enough.
-        exact: Is made alone, and nothing of it depends on time: the result is the same to the last bit.
+        exact: Is made alone, so that the result is the same to the last bit.
     """
 
     noop: bool = False

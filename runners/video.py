@@ -13,7 +13,7 @@ from configuration.schema import RenderOptions
 from runners.batching import answer_batch
 from runners.formats import FORMATS, MIN_SPLATS, write_splats, writer_of
 from runners.memory import trim_heaps
-from runners.mesh import exact_meshes, finish_mesh, lack_of_mesh_decoder
+from runners.mesh import finish_mesh, lack_of_mesh_decoder
 from runners.messages import VideoJob, VideoResult
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
@@ -70,10 +70,9 @@ class VideoRunner(ModelProcess):
         return each_alone(jobs, lambda job: makers[FORMATS[job.product].source](job))
 
     def _finish_mesh(self, job: VideoJob) -> VideoResult:
-        options = exact_meshes(CONFIGURATION.mesh) if job.exact else CONFIGURATION.mesh
         glb, report = finish_mesh(
             job.mesh,
-            options,
+            CONFIGURATION.mesh,
             lambda: self._splats(job),
             self._renderer,
             self._threads,

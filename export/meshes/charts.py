@@ -1,4 +1,4 @@
-"""Cutting a mesh into charts that lie flat: a fast alternative to xatlas, without its minimal seams.
+"""Cutting a mesh into charts that lie flat: fast, at the price of more seams than need be.
 
     faces -> one of six directions each, as neighbours do -> connected pieces -> flattened -> least box
 

@@ -45,14 +45,12 @@ class FinishSettings:
     Attributes:
         faces: At most about so many; None keeps all.
         texture: Side of the texture in texels; None leaves the colours at the vertices.
-        unwrap_seconds: What xatlas may take; 0 always cuts our own charts.
         shape: Whose surface it is: the decoder's, or the one that the splats show.
         bake: Whose colours it has; the decoder's in any case without pictures of the splats.
     """
 
     faces: int | None = 20_000
     texture: int | None = 1024
-    unwrap_seconds: float = 0.0
     shape: Literal["decoder", "gaussians"] = "decoder"
     bake: Literal["decoder", "gaussians"] = "gaussians"
 
@@ -135,8 +133,7 @@ def _finished(
         shape = _Shape(vertices=mended[0], normals=vertex_normals(*mended), faces=mended[1])
     if settings.texture is None:
         return _painted(decoded, shape, pictures, timings), timings
-    unwrap_seconds = settings.unwrap_seconds
-    return _textured(decoded, shape, pictures, settings.texture, unwrap_seconds, timings), timings
+    return _textured(decoded, shape, pictures, settings.texture, timings), timings
 
 
 def _mended(
@@ -192,12 +189,11 @@ def _textured(
     shape: _Shape,
     pictures: SplatPictures | None,
     side: int,
-    unwrap_seconds: float,
     timings: dict[str, float],
 ) -> FinishedMesh:
     """With a texture of `side` texels, cut open along the seams."""
     with _timed(timings, "unwrap"):
-        unwrapped = unwrap(shape.vertices, shape.faces, side, unwrap_seconds)
+        unwrapped = unwrap(shape.vertices, shape.faces, side)
         vertices, normals = shape.vertices[unwrapped.source], shape.normals[unwrapped.source]
         texels = locate(vertices, normals, unwrapped.faces, unwrapped.texels, side)
     with _timed(timings, "bake"):

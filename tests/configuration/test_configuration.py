@@ -71,6 +71,7 @@ def test_the_mode_chooses_the_samplers(weights: Path) -> None:
         (("fps: 24", "fps: 24.5"), "render.fps: .* integer .*line {fps}"),
         (("fps: 24", "fps: true"), "render.fps: .* integer .*line {fps}"),
         (("fps: 24", "fpz: 24"), "render.fpz: no such key .*line {fps}"),
+        (("texture: 1024", "unwrap_seconds: 0.0"), "mesh.unwrap_seconds: no such key .*line"),
         (("fps: 24", "seconds: 24"), "render.seconds is set twice .*line {fps}"),
         (("mode: fast", "mode: slow"), "image_to_3d.mode: .*'fast' or 'quality'"),
         (("preset: orbit", "preset: spiral"), "render.preset: .*'orbit' or 'upstream'"),
@@ -97,6 +98,7 @@ def test_a_mistake_in_the_file_is_refused_with_its_line(
     [
         ("MINER__RENDER__FPS", "0", "render.fps"),
         ("MINER__RENDER__FRAMES", "1", "render.frames: no such key"),
+        ("MINER__MESH__UNWRAP_SECONDS", "5", "mesh.unwrap_seconds: no such key"),
         ("MINER__TEXT_TO_IMAGE__TRANSFORMER_QUANTIZATION", "int8", "quantization: .*'none', 'fp8' or 'nf4'"),
         ("MINER__SERVICES__VIDEO__CONCURRENCY", "99", "at most 2 x max_batch_size"),
         ("MINER__IMAGE_TO_3D__FAST__LATENTS__CFG_INTERVAL", "[0.5, 2]", "cfg_interval"),

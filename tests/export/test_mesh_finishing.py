@@ -10,7 +10,7 @@ from export.meshes.hollows import looks_into_hollow
 from export.meshes.surface import Surface
 from export.meshes.texels import owners
 from export.meshes.topology import OPEN, twins
-from export.meshes.unwrapping import unwrap_fast, unwrap_with_xatlas
+from export.meshes.unwrapping import unwrap
 from models.errors import GenerationError
 from tests.export.mesh_samples import RESOLUTION, ball, colors_of, grid_points, surface_where, torus
 
@@ -127,15 +127,9 @@ def test_without_texture_and_limit_every_vertex_keeps_its_colour(ring: Surface) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fast", "xatlas"])
-def test_no_two_faces_share_a_texel_and_charts_are_not_squeezed(ring: Surface, method: str) -> None:
+def test_no_two_faces_share_a_texel_and_charts_are_not_squeezed(ring: Surface) -> None:
     faces = ring.faces[: ring.num_faces // 6 * 5]  # open, so that borders are met too
-    if method == "fast":
-        unwrapped = unwrap_fast(ring.vertices, faces, SIDE)
-    else:
-        found = unwrap_with_xatlas(ring.vertices, faces, SIDE, 60.0)
-        assert found is not None
-        unwrapped = found
+    unwrapped = unwrap(ring.vertices, faces, SIDE)
     assert np.array_equal(unwrapped.source[unwrapped.faces], faces)
     corners = unwrapped.texels[unwrapped.faces]
     assert unwrapped.texels.min() >= 0
@@ -149,7 +143,3 @@ def test_no_two_faces_share_a_texel_and_charts_are_not_squeezed(ring: Surface, m
     stretch = in_texture / np.maximum(in_space, 1e-9)
     assert np.percentile(stretch, 1) > 0.25 * np.median(stretch)
     assert in_texture.sum() / 2 > 0.35 * SIDE**2  # the texture is used
-
-
-def test_xatlas_is_stopped_in_time(ring: Surface) -> None:
-    assert unwrap_with_xatlas(ring.vertices, ring.faces, SIDE, 0.01) is None

@@ -1,15 +1,13 @@
-"""`exact=1`: a batch of its own in every stage, and nothing that depends on time."""
+"""`exact=1`: a batch of its own in every stage, and nothing of it depends on other requests."""
 
 from collections.abc import Sequence
 
 import pytest
 from starlette.testclient import TestClient
 
-from configuration import load_configuration
 from gateway.errors import HttpError
 from gateway.parameters import check_parameters
 from runners.batching import answer_batch
-from runners.mesh import exact_meshes
 from runners.messages import ImageJob, SplatResult
 
 PATHS = ("/generate", "/generate_mesh", "/generate_video")
@@ -54,11 +52,3 @@ def test_exact_jobs_are_made_alone_and_the_others_together() -> None:
     results = answer_batch([ImageJob(noop=True), *jobs], SplatResult, work)
     assert [result.num_splats for result in results] == [0, 12, 21, 32, 41]
     assert sorted(batches) == [[1, 3], [2], [4]]
-
-
-def test_an_exact_mesh_does_not_depend_on_the_time_that_xatlas_gets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINER__MESH__UNWRAP_SECONDS", "5")
-    monkeypatch.setenv("MINER__PROFILE", "embedded")
-    monkeypatch.setenv("MINER__DEVICE", "cpu")
-    options = load_configuration.__wrapped__().mesh
-    assert (options.unwrap_seconds, exact_meshes(options).unwrap_seconds) == (5, 0)

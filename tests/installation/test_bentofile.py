@@ -7,7 +7,6 @@ import yaml
 from command_line.places import ROOT
 from configuration.profiles import FAMILIES
 from configuration.reader import DEFAULT_FILE
-from export.meshes.unwrapping import XATLAS
 from models.weights.random_layout import EMBEDDED
 from tests.import_graph import graph, lineage, modules
 
@@ -63,6 +62,6 @@ def test_it_lists_every_module_that_the_service_loads() -> None:
 def test_it_lists_what_they_read() -> None:
     shipped = [ROOT / family.folder for family in FAMILIES if not family.downloaded]
     assert shipped
-    for path in (DEFAULT_FILE, EMBEDDED, XATLAS, *shipped):
+    for path in (DEFAULT_FILE, EMBEDDED, *shipped):
         assert path.exists()
         assert is_listed(path), path
