@@ -106,28 +106,31 @@ def gathered_product(
     """The convolution without its bias; the narrower side is gathered."""
     if taps.shape[2] <= taps.shape[0]:
         return columns(feats, neighbours) @ taps.flatten(1).T
-    return tap_products(feats, neighbours, taps)
-
-
-def tap_products(
-    feats: Float[Tensor, "rows in"], neighbours: Int[Tensor, "voxels 27"], taps: Float[Tensor, "out 27 in"]
-) -> Float[Tensor, "voxels out"]:
-    """The same from all 27 products of every row; several voxels may read one row."""
     return _summed(feats @ taps.permute(2, 1, 0).flatten(1), neighbours)
 
 
-def columns(feats: Tensor, neighbours: Tensor) -> Tensor:
-    """Features of the given neighbours side by side, zeros where there is none [voxels, taps * channels]."""
+def columns(
+    feats: Float[Tensor, "rows channels"], neighbours: Int[Tensor, "voxels taps"]
+) -> Float[Tensor, "voxels taps*channels"]:
+    """Features of the given neighbours side by side, zeros where there is none."""
     padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
     return padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
 
 
+def own_products(
+    products: Float[Tensor, "rows taps*channels"], neighbours: Int[Tensor, "voxels taps"]
+) -> Float[Tensor, "voxels taps channels"]:
+    """Neighbour k's own product k for every tap k, zeros where there is none; voxels may share a row."""
+    taps = neighbours.shape[1]
+    padded = torch.cat([products, products.new_zeros(1, products.shape[1])])
+    rows = neighbours * taps + torch.arange(taps, device=neighbours.device)
+    by_tap = padded.view(-1, products.shape[1] // taps)
+    return by_tap.index_select(0, rows.flatten()).view(len(neighbours), taps, -1)
+
+
 def _summed(products: Tensor, neighbours: Tensor) -> Tensor:
-    """Sum over taps k of neighbour k's own product k, from [voxels, 27 * channels] to [voxels, channels]."""
-    padded = torch.cat([products, products.new_zeros(1, products.shape[1])]).view(-1, products.shape[1] // 27)
-    rows = neighbours * 27 + torch.arange(27, device=neighbours.device)
-    total = padded.index_select(0, rows.flatten()).view(len(neighbours), 27, -1).sum(dim=1)
-    return total.to(products.dtype)  # autocast sums in single precision
+    """Sum of the neighbours' own products, from [voxels, 27 * channels] to [voxels, channels]."""
+    return own_products(products, neighbours).sum(dim=1).to(products.dtype)  # autocast sums in single
 
 
 def bagged_convolution(

@@ -1,10 +1,13 @@
-"""Gathering voxels' neighbours, for sparse convolutions; a row past the end stands for an absent one."""
+"""Gathering voxels' neighbours; a row past the end stands for an absent one.
 
-import torch
+The formulas beside the kernels are those of `models.sparse.convolution`.
+"""
+
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.fast.kernels.devices import runs_kernels
+from models.sparse.convolution import columns, own_products
 
 
 def gathered_columns(
@@ -15,8 +18,7 @@ def gathered_columns(
         from models.fast.kernels.neighbours_triton import gather
 
         return gather(feats, neighbours)
-    padded = torch.cat([feats, feats.new_zeros(1, feats.shape[1])])
-    return padded.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
+    return columns(feats, neighbours)
 
 
 def tap_sum(
@@ -29,8 +31,5 @@ def tap_sum(
         from models.fast.kernels.neighbours_triton import sum_taps
 
         return sum_taps(products, neighbours, bias)
-    taps = neighbours.shape[1]
-    padded = torch.cat([products, products.new_zeros(1, products.shape[1])]).view(-1, len(bias))
-    rows = neighbours * taps + torch.arange(taps, device=neighbours.device)
-    chosen = padded.index_select(0, rows.flatten()).view(len(neighbours), taps, -1)
-    return (chosen.float().sum(dim=1) + bias.float()).to(products.dtype)
+    total = own_products(products, neighbours).float().sum(dim=1) + bias.float()
+    return total.to(products.dtype)
