@@ -16,7 +16,7 @@ from tests.stand_ins.tiny_weights import TINY_SETTINGS, write_tiny_weights
 
 pytestmark = pytest.mark.slow
 
-UNWANTED = {"tests", "training", "benchmarks", ".git", ".venv", "__pycache__"}
+UNWANTED = {"tests", "training", "benchmarks", "conformance", ".git", ".venv", "__pycache__"}
 NO_NETWORK = {"HF_HUB_OFFLINE": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 
 
