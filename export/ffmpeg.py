@@ -21,7 +21,7 @@ from jaxtyping import UInt8
 
 from models.errors import MinerError
 
-Frame = UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "rows width"]
+Frame = UInt8[np.ndarray, "_height _width 3"] | UInt8[np.ndarray, "_rows _width"]
 PixelFormat = Literal["rgb24", "yuv420p"]
 
 MIN_SIZE, MAX_SIZE = 64, 2160  # pixels

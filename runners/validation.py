@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.gaussians.gaussians import Gaussians
-    from validation.scorer import Scores
+    from validation.scores import Scores
 
 VIEWS_AT_ONCE = 8
 

@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jaxtyping
 import pytest
 
 from command_line.places import ROOT
+from tests import shape_checks
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
+
+shape_checks.install()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +24,14 @@ def _no_proxies() -> Iterator[None]:
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As outside the tests: a function itself meets what its annotations rule out, and has to refuse it."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ picture ─> resized, normalised ──> image tower ──> unit embedding ─�
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +24,7 @@ from models.prompt_lengths import cut
 from models.weights.guard import weights_in
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
+from validation.scores import Scores
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -32,22 +32,6 @@ T = TypeVar("T")
 Tokenizer = Callable[..., Tensor]  # of texts and `context_length`
 BEST_VIEWS = 2  # between which the side that a picture shows lies
 PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """One object's scores.
-
-    Attributes:
-        alignment: Mean over views of the cosine of prompt and view; None without a prompt.
-        aesthetics: Mean over views of the rating, about 1 to 10.
-        similarity: Mean of the `BEST_VIEWS` largest cosines of picture and view, for a picture shows one
-            side; None without a picture.
-    """
-
-    alignment: float | None
-    aesthetics: float
-    similarity: float | None = None
 
 
 class Scorer:
@@ -120,8 +104,8 @@ class Scorer:
     def score(
         self,
         prompts: Sequence[str | None],
-        views: Sequence[Shaped[Tensor, "views height width 3"]],
-        pictures: Sequence[Shaped[Tensor, "height width 3"] | None] | None = None,
+        views: Sequence[Shaped[Tensor, "_views _height _width 3"]],
+        pictures: Sequence[Shaped[Tensor, "_height _width 3"] | None] | None = None,
     ) -> list[Scores]:
         """Scores of each prompt and picture with its own object's views, in few forward passes for all.
 
@@ -184,7 +168,7 @@ class Scorer:
         return [None if item is None else next(made) for item in items]
 
     def _prepared(
-        self, pictures: Sequence[Shaped[Tensor, "*some height width 3"]]
+        self, pictures: Sequence[Shaped[Tensor, "*_some _height _width 3"]]
     ) -> Float[Tensor, "pictures 3 size size"]:
         return torch.cat([self.prepare(one if one.dim() == 4 else one[None]) for one in pictures])
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from validation.geometry import Geometry, failed_gate
-from validation.scorer import Scores
+from validation.scores import Scores
 
 VALIDATOR_MIN_SPLATS = 7000
 NEVER = -1.0

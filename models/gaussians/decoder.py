@@ -74,20 +74,20 @@ class GaussianDecoder(LatentDecoder):
             offsets = offset_perturbation(num, config.gaussians.voxel_size)
         self.register_buffer("offset_perturbation", offsets)
 
-    def forward(self, x: SparseTensor) -> Float[Tensor, "voxels 14*n"]:
+    def forward(self, x: SparseTensor) -> Float[Tensor, "voxels parameters"]:
         return self.head(self.trunk(x))
 
-    def head(self, h: Float[Tensor, "voxels channels"]) -> Float[Tensor, "voxels 14*n"]:
+    def head(self, h: Float[Tensor, "voxels channels"]) -> Float[Tensor, "voxels parameters"]:
         """Raw parameters of the trunk's features."""
         raw: Tensor = self.out_layer(layer_norm(h.float(), FINAL_EPS))
         return raw
 
-    def to_gaussians(self, raw: Float[Tensor, "voxels 14*n"], grid: VoxelGrid) -> list[Gaussians]:
+    def to_gaussians(self, raw: Float[Tensor, "voxels parameters"], grid: VoxelGrid) -> list[Gaussians]:
         """One set of splats per object, voxel by voxel."""
         raws, coords = torch.split(raw, grid.counts), torch.split(grid.coords[:, 1:], grid.counts)
         return [self.splats(*voxels) for voxels in zip(raws, coords, strict=True)]
 
-    def splats(self, raw: Float[Tensor, "voxels 14*n"], coords: Int[Tensor, "voxels 3"]) -> Gaussians:
+    def splats(self, raw: Float[Tensor, "voxels parameters"], coords: Int[Tensor, "voxels 3"]) -> Gaussians:
         """Splats of the voxels at `coords` (x, y, z), differentiable in `raw`."""
         p, resolution = self.config.gaussians, self.config.trunk.resolution
         n = p.num_gaussians

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import FluxPipeline
+from diffusers import DiffusionPipeline, FluxPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import UInt8
 from torch import Tensor
@@ -50,7 +50,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 class TextToImage:
     """A loaded pipeline; make one with `load`."""
 
-    def __init__(self, pipeline: FluxPipeline, *, one_by_one: bool = False) -> None:
+    def __init__(self, pipeline: DiffusionPipeline, *, one_by_one: bool = False) -> None:
         """Takes the pipeline; `one_by_one` draws the images of a batch one after the other."""
         pipeline.set_progress_bar_config(disable=True)
         self.pipeline = pipeline

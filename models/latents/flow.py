@@ -97,7 +97,7 @@ class LatentFlow(nn.Module):
         """The velocity at times `t`, on the scale 0 to 1000."""
         return self.velocity(x, self.modulations(t), self.contexts(self.projections(cond), x.grid))
 
-    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times modulation"]]:
+    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times _modulation"]]:
         """Every block's modulation at the given times, in the order of the data flow."""
         t_emb = self.t_embedder(t).to(self.torso_dtype)
         blocks = (*self.input_blocks, *self.blocks, *self.out_blocks)
@@ -115,7 +115,7 @@ class LatentFlow(nn.Module):
     def velocity(
         self,
         x: SparseTensor,
-        modulations: Sequence[Float[Tensor, "objects_or_one modulation"]],
+        modulations: Sequence[Float[Tensor, "objects_or_one _modulation"]],
         contexts: Sequence[Context],
     ) -> SparseTensor:
         """The velocity from what `modulations` and `contexts` computed ahead.

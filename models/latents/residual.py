@@ -46,7 +46,7 @@ class SparseResidualBlock(nn.Module):
         same = in_channels == out_channels
         self.skip_connection = nn.Identity() if same else Linear(in_channels, out_channels)
 
-    def modulation(self, t_emb: Float[Tensor, "times channels"]) -> Float[Tensor, "times 2*out"]:
+    def modulation(self, t_emb: Float[Tensor, "times channels"]) -> Float[Tensor, "times scale_and_shift"]:
         """Scale and shift of the given times."""
         out: Tensor = self.emb_layers(t_emb)
         return out
@@ -54,7 +54,7 @@ class SparseResidualBlock(nn.Module):
     def forward(
         self,
         x: SparseTensor,
-        modulation: Float[Tensor, "objects_or_one 2*out"],
+        modulation: Float[Tensor, "objects_or_one scale_and_shift"],
         fine: VoxelGrid | None = None,
     ) -> SparseTensor:
         """Runs the block; `fine` is the grid to go back to, for an upsampling block."""

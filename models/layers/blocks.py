@@ -27,7 +27,7 @@ class FeedForward(nn.Module):
         activation = nn.GELU(approximate="tanh")  # keeps its place in the published names
         self.mlp = nn.Sequential(Linear(channels, hidden), activation, Linear(hidden, channels))
 
-    def forward(self, x: Float[Tensor, "tokens channels"]) -> Float[Tensor, "tokens channels"]:
+    def forward(self, x: Float[Tensor, "*tokens channels"]) -> Float[Tensor, "*tokens channels"]:
         inner, _, outer = self.mlp
         assert isinstance(inner, Linear)
         out: Tensor = outer(linear_gelu(x, inner.weight, inner.bias))

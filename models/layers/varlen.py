@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 Heads = Float[Tensor, "tokens heads depth"]
-Offsets = Int[Tensor, " groups+1"]
+Offsets = Int[Tensor, " groups_and_end"]
 
 
 def varlen_attn(

@@ -19,8 +19,8 @@ from models.errors import EmptyMatteError
 from models.fast.graphs import GraphRecorder
 from models.matte.networks import DEFAULT_NETWORK, MatteNetwork, load_network
 
-RgbImage = UInt8[np.ndarray, "height width 3"]
-RgbaImage = UInt8[np.ndarray, "height width 4"]
+RgbImage = UInt8[np.ndarray, "_height _width 3"]
+RgbaImage = UInt8[np.ndarray, "_height _width 4"]
 
 
 class MatteCutter:

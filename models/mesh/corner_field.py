@@ -91,7 +91,7 @@ def corner_offsets(side: int, device: torch.device) -> Int[Tensor, " 8"]:
     return grid_keys(torch.tensor(CORNERS, device=device), side)
 
 
-def marked_keys(count: int, keys: Iterable[Int[Tensor, " some"]], device: torch.device) -> Tensor:
+def marked_keys(count: int, keys: Iterable[Int[Tensor, " _some"]], device: torch.device) -> Tensor:
     """All keys below `count` that occur, ascending; a byte for each possible one, where sorting takes 32."""
     marks = torch.zeros(count, dtype=torch.bool, device=device)
     for some in keys:

@@ -67,7 +67,7 @@ class _Filled:
         self._end += len(chunk)
 
 
-def folded_weights(weight: Float[Tensor, "out 3 3 3 in"]) -> Float[Tensor, "8 out 8*in"]:
+def folded_weights(weight: Float[Tensor, "out 3 3 3 inputs"]) -> Float[Tensor, "8 out 8*inputs"]:
     """For each child the matrix of the 2x2x2 parents it reads, summed in fp32."""
     fold = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], device=weight.device)
     # fold: [parity, parent, tap]

@@ -72,7 +72,7 @@ class GridlessField:
     """
 
     flow: LatentFlow
-    modulations: Sequence[Float[Tensor, "steps modulation"]]
+    modulations: Sequence[Float[Tensor, "steps _modulation"]]
     projections: Sequence[Projection]
 
     @classmethod

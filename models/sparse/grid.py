@@ -46,7 +46,7 @@ class Bags:
     """
 
     rows: Int[Tensor, " pairs"]
-    offsets: Int[Tensor, " voxels+1"]
+    offsets: Int[Tensor, " voxels_and_end"]
 
 
 class VoxelGrid:

@@ -57,7 +57,7 @@ class Segments:
         return len(self.counts)
 
     @cached_property
-    def offsets(self) -> Int[Tensor, " groups+1"]:
+    def offsets(self) -> Int[Tensor, " groups_and_end"]:
         """Where each group starts in the sorted rows, and their end; 32-bit for variable-length kernels."""
         ends = torch.tensor((0, *self.counts), device=self.group_of_row.device).cumsum(0)
         return ends.int()

@@ -100,8 +100,8 @@ class Upsample(nn.Module):
 
 
 def pixel_shuffle_3d(
-    x: Float[Tensor, "batch channels*8 d h w"],
-) -> Float[Tensor, "batch channels 2*d 2*h 2*w"]:
+    x: Float[Tensor, "batch in_channels d h w"],
+) -> Float[Tensor, "batch in_channels//8 2*d 2*h 2*w"]:
     """Channel c * 8 + sx * 4 + sy * 2 + sz goes to voxel (2x + sx, 2y + sy, 2z + sz) of channel c."""
     batch, _, d, h, w = x.shape
     x = x.permute(0, 2, 3, 4, 1).reshape(batch, d, h, w, -1, 2, 2, 2)  # [B, d, h, w, c, sx, sy, sz]

@@ -92,7 +92,7 @@ class StructureFlow(nn.Module):
         """The velocity at times `t`, on the scale 0 to 1000."""
         return self.velocity(x, self.modulations(t), self.contexts(cond))
 
-    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times 6*channels"]]:
+    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times modulation"]]:
         """Each block's shifts, scales and gates at the given times."""
         t_emb = self.t_embedder(t).to(self.torso_dtype)
         return [block.modulation(t_emb) for block in self.blocks]
@@ -105,7 +105,7 @@ class StructureFlow(nn.Module):
     def velocity(
         self,
         x: Float[Tensor, "batch in_channels r r r"],
-        modulations: Sequence[Float[Tensor, "batch_or_one 6*channels"]],
+        modulations: Sequence[Float[Tensor, "batch_or_one modulation"]],
         contexts: Sequence[Context],
     ) -> Float[Tensor, "batch out_channels r r r"]:
         """The velocity from what `modulations` and `contexts` computed ahead.

@@ -34,7 +34,7 @@ __all__ = ["ImageTo3D", "SamplerSettings", "StageSettings"]
 
 logger = logging.getLogger(__name__)
 
-RgbaImage = UInt8[np.ndarray, "height width 4"]
+RgbaImage = UInt8[np.ndarray, "_height _width 4"]
 Cropped = UInt8[np.ndarray, "size size 3"] | UInt8[Tensor, "size size 3"]
 
 
@@ -106,7 +106,7 @@ class ImageTo3D:
         generators: Sequence[torch.Generator],
         settings: SamplerSettings,
         meanwhile: Callable[[], None] = lambda: None,
-    ) -> list[Int[Tensor, "voxels 3"]]:
+    ) -> list[Int[Tensor, "_voxels 3"]]:
         """Occupied voxels (x, y, z) of each object; an object may have none.
 
         `meanwhile` is called when a GPU has got its work, before the host waits for the voxels.
@@ -124,7 +124,7 @@ class ImageTo3D:
     def sample_latents(
         self,
         field: LatentFieldOn,
-        voxels: Sequence[Int[Tensor, "voxels 3"]],
+        voxels: Sequence[Int[Tensor, "_voxels 3"]],
         generators: Sequence[torch.Generator],
         settings: SamplerSettings,
     ) -> SparseTensor:

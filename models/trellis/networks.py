@@ -151,7 +151,7 @@ def with_structure(networks: Networks, voxels: Int[Tensor, "voxels 3"]) -> Netwo
     return replace(networks, occupied=lambda logits: batched_voxels([there] * len(logits)))
 
 
-def batched_voxels(voxels: Sequence[Int[Tensor, "_ 3"]]) -> Int[Tensor, "voxels 4"]:
+def batched_voxels(voxels: Sequence[Int[Tensor, "_voxels 3"]]) -> Int[Tensor, "voxels 4"]:
     """(x, y, z) rows of several objects to (object, x, y, z) rows."""
     return torch.cat([torch.nn.functional.pad(xyz, (1, 0), value=i) for i, xyz in enumerate(voxels)])
 

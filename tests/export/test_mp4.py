@@ -96,6 +96,7 @@ def test_a_generator_of_frames_is_read_to_its_end() -> None:
     assert taken == 100
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("frames", "fps"),
     [

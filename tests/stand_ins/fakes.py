@@ -18,7 +18,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from models.prompt_lengths import cut
 from models.sparse import SparseTensor
 from models.stopping import between_steps
 from runners.models import MAKERS, Maker
+from validation.scores import Scores
 
 NUM_SPLATS = 7000
 MANY_SPLATS = 12_000
@@ -157,15 +157,6 @@ def tetrahedra(color: torch.Tensor, *, is_open: bool = False) -> Mesh:
         faces=torch.cat([faces, faces + 4])[int(is_open) :],
         attributes=color.expand(8, 3),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """As the real one."""
-
-    alignment: float | None
-    aesthetics: float
-    similarity: float | None = None
 
 
 class Scorer:

@@ -47,6 +47,7 @@ def test_a_damaged_file_is_a_weights_error(tmp_path: Path, name: str, content: b
         AestheticsHead.load(tmp_path / name, device="cpu")
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_head_of_another_shape_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, tmp_path / "head.safetensors")
     with pytest.raises(WeightsError, match="shapes"):

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from models.gaussians.gaussians import Gaussians
 from validation.geometry import Geometry, failed_gate, measure, num_pieces
-from validation.scorer import Scores
+from validation.scores import Scores
 from validation.verdict import Thresholds, judge
 
 GOOD = Geometry(num_splats=7000, faint_share=0.8, all_rotations_identity=False, all_finite=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from diffusers import FluxPipeline, FluxTransformer2DModel
+from diffusers import DiffusionPipeline, FluxTransformer2DModel
 from torch import Tensor
 
 from models.fast.flux.autoencoder import fuse_decoder
@@ -55,7 +55,7 @@ class ImageSwitches:
 
 
 def accelerate_pipeline(
-    pipeline: FluxPipeline, switches: ImageSwitches, recorder: GraphRecorder | None = None
+    pipeline: DiffusionPipeline, switches: ImageSwitches, recorder: GraphRecorder | None = None
 ) -> None:
     """Sets a loaded pipeline as the switches say; call it once. `recorder` holds the graphs."""
     if switches.blocks and isinstance(pipeline.transformer, FluxTransformer2DModel):

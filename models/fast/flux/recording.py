@@ -4,13 +4,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from diffusers import FluxPipeline
+from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 
 from models.fast.graphs import GraphRecorder, record_forward
 
 
-def record_pipeline(pipeline: FluxPipeline, recorder: GraphRecorder) -> None:
+def record_pipeline(pipeline: DiffusionPipeline, recorder: GraphRecorder) -> None:
     """Lets every network of the pipeline replay its kernels; a batch size is recorded when it first comes."""
     _record_transformer(pipeline.transformer, recorder)
     _record_clip(pipeline.text_encoder, recorder)

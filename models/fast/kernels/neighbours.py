@@ -22,7 +22,7 @@ def gathered_columns(
 
 
 def tap_sum(
-    products: Float[Tensor, "rows taps*channels"],
+    products: Float[Tensor, "rows products"],
     neighbours: Int[Tensor, "voxels taps"],
     bias: Float[Tensor, " channels"],
 ) -> Float[Tensor, "voxels channels"]:

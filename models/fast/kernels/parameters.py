@@ -21,7 +21,7 @@ NORM_EPS = 1e-12
 
 Channels = Float[Tensor, "channels"]
 Vector = Float[Tensor, "groups_or_one channels"]
-Rows = Float[Tensor, "images tokens heads*depth"]
+Rows = Float[Tensor, "images tokens channels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from models.sparse import SparseTensor
 
 GROUP = "gaussian_decoder"
 
-Raw = Float[Tensor, "voxels 14*n"]
+Raw = Float[Tensor, "voxels parameters"]
 RawSplats = Callable[[SparseTensor], Raw]
 
 

@@ -137,7 +137,7 @@ class RecordedLatentFlow:
         self,
         padded: PaddedGrid,
         x: Float[Tensor, "voxels channels"],
-        modulations: Sequence[Float[Tensor, "1 modulation"]],
+        modulations: Sequence[Float[Tensor, "1 _modulation"]],
         projections: Sequence[Projection],
         *,
         guided: bool,

@@ -16,7 +16,7 @@ KEPT_SCHEDULES = 8
 class TimedFlow(Protocol):
     """A flow model, as far as it depends on the time."""
 
-    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times modulation"]]:
+    def modulations(self, t: Float[Tensor, " times"]) -> list[Float[Tensor, "times _modulation"]]:
         """Every block's modulation at the given times."""
         ...
 

@@ -35,11 +35,11 @@ class FastResidual:
         self,
         block: SparseResidualBlock,
         feats: Float[Tensor, "rows in"],
-        modulation: Float[Tensor, "voxels_or_one 2*out"],
+        modulation: Float[Tensor, "voxels_or_one scale_and_shift"],
         neighbours: Int[Tensor, "voxels 27"],
         first_neighbours: Int[Tensor, "voxels 27"],
         parent: Int[Tensor, " voxels"] | None,
-    ) -> Float[Tensor, "voxels out"]:
+    ) -> Float[Tensor, "voxels scale_and_shift//2"]:
         """Runs the block after its resampling.
 
         Args:
@@ -88,7 +88,7 @@ class FusedResidual(SparseResidualBlock):
     def forward(
         self,
         x: SparseTensor,
-        modulation: Float[Tensor, "objects_or_one 2*out"],
+        modulation: Float[Tensor, "objects_or_one scale_and_shift"],
         fine: VoxelGrid | None = None,
     ) -> SparseTensor:
         if self.resampling is not Resampling.UP:

@@ -68,7 +68,7 @@ class RecordedStructureFlow:
     def velocity(
         self,
         x: Float[Tensor, "batch in_channels r r r"],
-        modulations: Sequence[Float[Tensor, "1 6*channels"]],
+        modulations: Sequence[Float[Tensor, "1 modulation"]],
         contexts: Sequence[Context],
     ) -> Float[Tensor, "batch out_channels r r r"]:
         """As the flow's own."""

@@ -40,7 +40,7 @@ WindowedBlock = Callable[[PlainBlock, Tensor, Tensor, int], Tensor]
 def windowed_block(
     block: PlainBlock,
     x: Float[Tensor, "voxels channels"],
-    offsets: Int[Tensor, " windows+1"],
+    offsets: Int[Tensor, " windows_and_end"],
     longest: int,
 ) -> Float[Tensor, "voxels channels"]:
     """A plain block on rows sorted by window, half precision on a CUDA device."""

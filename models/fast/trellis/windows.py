@@ -25,7 +25,7 @@ class PaddedWindows:
 
     order: Int[Tensor, " rows"]
     inverse: Int[Tensor, " rows"]
-    offsets: Int[Tensor, " windows+1"]
+    offsets: Int[Tensor, " windows_and_end"]
 
 
 def padded_windows(padded: PaddedGrid, *, resolution: int, size: int, shift: int) -> PaddedWindows:

@@ -112,6 +112,7 @@ def test_a_repeated_grid_holds_all_objects_again() -> None:
     assert torch.equal(grid.coords[:8, 1:], grid.coords[8:, 1:])
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "coords",
     [torch.zeros(0, 4).int(), torch.zeros(3, 3).int(), torch.zeros(2, 4), torch.tensor([[1, 0, 0, 0]])],
