@@ -21,6 +21,7 @@ from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
 from gateway.connections import install
 from gateway.cors import Cors
+from gateway.descriptions import body_of
 from gateway.desk import Desk
 from gateway.film_times import FilmTimes, frames_of
 from gateway.middleware import ContractMiddleware
@@ -100,11 +101,6 @@ Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
 Splats = Annotated[int, Field(ge=MIN_SPLATS, le=MAX_SPLATS)]
 Bytes = Annotated[int, Field(ge=MIN_BYTES, le=MAX_BYTES)]
 VideoSize = Annotated[int, Field(ge=MIN_VIDEO_PIXELS, le=MAX_VIDEO_PIXELS)]
-# What the paths answer; BentoML sends the Response that the methods really return as it is.
-Ply = Annotated[bytes, bentoml.validators.ContentType("application/octet-stream")]
-Glb = Annotated[bytes, bentoml.validators.ContentType("model/gltf-binary")]
-Mp4 = Annotated[bytes, bentoml.validators.ContentType("video/mp4")]
-
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +174,7 @@ class Miner:
     async def __is_ready__(self) -> bool:
         return self._lack() is None
 
-    @bentoml.api(route="/generate")
+    @bentoml.api(route="/generate", output_spec=body_of("application/octet-stream"))
     async def generate(
         self,
         prompt: Prompt = "",
@@ -192,7 +188,7 @@ class Miner:
         video_res: VideoSize = CONFIGURATION.render.resolution,
         splats: Splats | None = None,
         max_bytes: Bytes | None = None,
-    ) -> Ply:
+    ) -> Response:
         """Gaussian splats, or what `format` asks for; 204 if no attempt passed validation."""
         wanted = Wanted(
             frame=frame,
@@ -202,9 +198,9 @@ class Miner:
             splats=splats,
             max_bytes=max_bytes,
         )
-        return await self._make(prompt, seed, split_formats(format), wanted, exact)  # type: ignore[return-value]
+        return await self._make(prompt, seed, split_formats(format), wanted, exact)
 
-    @bentoml.api(route="/generate_mesh")
+    @bentoml.api(route="/generate_mesh", output_spec=body_of("model/gltf-binary"))
     async def generate_mesh(
         self,
         prompt: Prompt = "",
@@ -212,12 +208,12 @@ class Miner:
         seed: Seed = RANDOM_SEED,
         exact: bool = False,
         size: Size = USUAL_SIZE,
-    ) -> Glb:
+    ) -> Response:
         """A textured mesh; 204 if no attempt passed validation."""
         wanted = Wanted(size=size)
-        return await self._make(prompt, seed, ("glb",), wanted, exact)  # type: ignore[return-value]
+        return await self._make(prompt, seed, ("glb",), wanted, exact)
 
-    @bentoml.api(route="/generate_video")
+    @bentoml.api(route="/generate_video", output_spec=body_of("video/mp4"))
     async def generate_video(
         self,
         prompt: Prompt = "",
@@ -225,10 +221,10 @@ class Miner:
         seed: Seed = RANDOM_SEED,
         video_res: VideoSize = CONFIGURATION.render.resolution,
         exact: bool = False,
-    ) -> Mp4:
+    ) -> Response:
         """A turntable video; 204 if no attempt passed validation."""
         wanted = Wanted(pixels=video_res)
-        return await self._make(prompt, seed, ("mp4",), wanted, exact)  # type: ignore[return-value]
+        return await self._make(prompt, seed, ("mp4",), wanted, exact)
 
     async def _make(
         self, prompt: str, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
