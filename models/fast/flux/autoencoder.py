@@ -6,13 +6,14 @@ Images lie channels last, as the convolutions of a card want them. The formula i
 """
 
 from functools import partial
-from typing import Any
+from typing import cast
 
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.fast.flux.parts import Convolution, Decoder, ResidualBlock
 from models.fast.kernels import biased_sum, group_normed
 from models.fast.kernels.parameters import GroupNorm
 
@@ -28,12 +29,12 @@ def fuse_decoder(decoder: nn.Module) -> None:
         if isinstance(block, ResnetBlock2D):
             _check(block)
             vars(block)["forward"] = partial(residual_block, block)
-    last: Any = decoder
+    last = cast(Decoder, decoder)
     vars(last.conv_norm_out)["forward"] = partial(_normed, last.conv_norm_out)
     last.conv_act = nn.Identity()
 
 
-def residual_block(block: Any, x: Tensor, temb: None = None) -> Tensor:
+def residual_block(block: ResidualBlock, x: Tensor, temb: None = None) -> Tensor:
     """The block's output [images, channels, height, width]."""
     h = _convolved(block.conv1, _normed(block.norm1, x))
     h = _convolved(block.conv2, _normed(block.norm2, h, block.conv1.bias))
@@ -47,7 +48,7 @@ def _normed(norm: nn.GroupNorm, x: Tensor, bias: Tensor | None = None) -> Tensor
     return group_normed(x, parameters, bias=bias)
 
 
-def _convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def _convolved(conv: Convolution, x: Tensor) -> Tensor:
     """Without the bias."""
     return F.conv2d(x, conv.weight, None, conv.stride, conv.padding)
 

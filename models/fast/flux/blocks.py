@@ -6,8 +6,9 @@
 Scales, shifts and gates come from the time and the pooled text.
 """
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import cast
 
 import torch
 from diffusers import FluxTransformer2DModel
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.cpu_kernels import linear_gelu
+from models.fast.flux.parts import Attention, DoubleBlock, FeedForward, Projection, SingleBlock
 from models.fast.kernels import normed, normed_sum, rotated
 from models.fast.kernels.parameters import Norm, Projected
 
@@ -31,12 +33,12 @@ def fuse_blocks(transformer: FluxTransformer2DModel) -> None:
 
 
 def double_block(
-    block: Any,
+    block: DoubleBlock,
     hidden_states: Tensor,
     encoder_hidden_states: Tensor,
     temb: Tensor,
     image_rotary_emb: Positions,
-    joint_attention_kwargs: dict[str, Any] | None = None,
+    joint_attention_kwargs: Mapping[str, object] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The text's tokens and the image's.
 
@@ -61,12 +63,12 @@ def double_block(
 
 
 def single_block(
-    block: Any,
+    block: SingleBlock,
     hidden_states: Tensor,
     encoder_hidden_states: Tensor,
     temb: Tensor,
     image_rotary_emb: Positions,
-    joint_attention_kwargs: dict[str, Any] | None = None,
+    joint_attention_kwargs: Mapping[str, object] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """See `double_block`."""
     _refuse(joint_attention_kwargs)
@@ -80,14 +82,14 @@ def single_block(
     return x[:, :length], x[:, length:]
 
 
-def _finished(x: Tensor, attended: Tensor, vectors: tuple[Tensor, ...], feed_forward: Any) -> Tensor:
+def _finished(x: Tensor, attended: Tensor, vectors: tuple[Tensor, ...], feed_forward: FeedForward) -> Tensor:
     gate, shift, scale, last_gate = vectors
     x, h = normed_sum(x, attended, _norm(shift, scale), gate=gate)
     first, *_, last = feed_forward.net
-    return normed_sum(x, last(_gelu(first.proj, h)), None, gate=last_gate)[0]
+    return normed_sum(x, last(_gelu(cast(Projection, first).proj, h)), None, gate=last_gate)[0]
 
 
-def _projected(attn: Any, h: Tensor) -> Projected:
+def _projected(attn: Attention, h: Tensor) -> Projected:
     return Projected(
         q=attn.to_q(h),
         k=attn.to_k(h),
@@ -113,6 +115,6 @@ def _norm(shift: Tensor, scale: Tensor) -> Norm:
     return Norm(scale=scale, shift=shift, plus_one=True, eps=EPS)
 
 
-def _refuse(arguments: dict[str, Any] | None) -> None:
+def _refuse(arguments: Mapping[str, object] | None) -> None:
     if arguments:
         raise ValueError(f"these blocks' attention takes no arguments, not {', '.join(arguments)}")
