@@ -118,7 +118,7 @@ def columns(
 
 
 def own_products(
-    products: Float[Tensor, "rows taps*channels"], neighbours: Int[Tensor, "voxels taps"]
+    products: Float[Tensor, "rows taps_channels"], neighbours: Int[Tensor, "voxels taps"]
 ) -> Float[Tensor, "voxels taps channels"]:
     """Neighbour k's own product k for every tap k, zeros where there is none; voxels may share a row."""
     taps = neighbours.shape[1]

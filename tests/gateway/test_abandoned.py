@@ -14,7 +14,9 @@ from gateway.places import Places
 from gateway.stages import Stage, Stopwatch
 from models.sampling import SamplerSettings
 from models.sampling.euler import sample
+from models.sampling.fields import VelocityField
 from models.stopping import between_steps, steps_checked
+from rendering.tile_rasterizer import TileRasterizer
 from rendering.turntable import TurntableSettings, turntable, turntable_frames
 from runners.batching import answer_batch
 from runners.formats import Wanted
@@ -161,29 +163,31 @@ def after(count: int) -> Callable[[], None]:
 
 class TestSteps:
     def test_a_flow_asks_before_each_step(self) -> None:
-        class Field:
-            num_images = 1
+        class Field(VelocityField):
             asked = 0
 
             def conditional(self, x: torch.Tensor, step: int) -> torch.Tensor:
                 self.asked += 1
                 return x
 
+            def guided(self, x: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+                raise NotImplementedError
+
         field, settings = Field(), SamplerSettings(steps=8, cfg_strength=0.0)
         with pytest.raises(LeftError), steps_checked(after(3)):
-            sample(field, torch.randn(2, 4), settings)  # type: ignore[arg-type]
+            sample(field, torch.randn(2, 4), settings)
         assert field.asked == 3
 
     def test_a_film_asks_before_each_few_frames(self) -> None:
-        class Renderer:
+        class Renderer(TileRasterizer):
             drawn = 0
 
-            def render(self, splats: Any, cameras: Any) -> torch.Tensor:
+            def render(self, gaussians: Any, cameras: Any, background: Sequence[float] = ()) -> torch.Tensor:
                 self.drawn += cameras.num_views
                 return torch.zeros(cameras.num_views, 8, 8, 3, dtype=torch.uint8)
 
         renderer, path = Renderer(), turntable(TurntableSettings(seconds=4.0, fps=10, size=64))
-        frames = turntable_frames(ball((1, 0, 0), 0), path, renderer, views_at_once=4)  # type: ignore[arg-type]
+        frames = turntable_frames(ball((1.0, 0.0, 0.0), 0), path, renderer, views_at_once=4)
         with pytest.raises(LeftError), steps_checked(after(2)):
             list(frames)
         assert renderer.drawn <= 12  # of 40
