@@ -85,7 +85,7 @@ STAGES = (
     ),
     StageEntry(
         name="video",
-        runner="runners.video:VideoRunner",
+        runner="runners.finishing:VideoRunner",
         job="runners.messages:VideoJob",
         result="runners.messages:VideoResult",
         work_gib=0.6,

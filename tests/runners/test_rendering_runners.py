@@ -37,14 +37,14 @@ class TestFilming:
             read_splats(str(tmp_path / "gone.ply"), frame="standard", device="cpu")
 
     def test_the_default_video_is_one_orbit_of_six_seconds_at_24_fps(self) -> None:
-        from runners.video import camera_path
+        from runners.finishing import camera_path
 
         cameras, fps = camera_path(ORBIT, 64)
         assert (cameras.num_views, fps) == (144, 24)
         assert frames_of(ORBIT) == 144
 
     def test_the_upstream_preset_is_288_frames_at_24_fps(self) -> None:
-        from runners.video import camera_path
+        from runners.finishing import camera_path
 
         upstream = replace(ORBIT, preset="upstream", fps=60)
         cameras, fps = camera_path(upstream, 64)
