@@ -30,7 +30,7 @@ from command_line.running import run_program
 WIDTH = 60  # of the drawing, in characters
 LOOK_SECONDS = 0.02
 LINE = re.compile(r"\[(?:entry_)?service:(?P<process>\w+):\d+\] (?P<text>.*)")
-TOLD = re.compile(r"loaded in|warm after|initialized$|every runner is warm")
+TOLD = re.compile(r"loaded in|warm after|initialized$|^rehearsed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

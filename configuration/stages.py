@@ -25,6 +25,7 @@ class StageEntry:
         makes_plys: No PLY can be made without it; of the others only further formats have need.
         overlaps: The next batch may begin while the last one is finished, if the section's `overlap` says so.
         fills_gpu: Its kernels come after those of other stages that have a stream beside it.
+        imports: Modules that take long to import; a process that holds several stages reads them ahead.
         works_beside: It does not take turns with the other stages of a shared process.
     """
 
@@ -39,6 +40,7 @@ class StageEntry:
     makes_plys: bool = True
     overlaps: bool = False
     fills_gpu: bool = False
+    imports: tuple[str, ...] = ()
     works_beside: bool = False
 
 
@@ -82,6 +84,7 @@ STAGES = (
         files=("clip/open_clip_config.json", "*.safetensors|*.pth"),
         weights_gib=0.8,
         work_gib=1.3,
+        imports=("validation.scorer", "rendering.renderer"),
     ),
     StageEntry(
         name="video",

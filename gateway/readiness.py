@@ -9,10 +9,11 @@ what needs it.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
@@ -34,6 +35,7 @@ MINING = tuple(stage.name for stage in STAGES if stage.makes_plys)
 FINISHING = tuple(stage.name for stage in STAGES if not stage.makes_plys)
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Worker = tuple[str, int]  # the name of its service, and its process
 
 
@@ -101,7 +103,8 @@ class Readiness:
             except Exception:  # whatever it was, readiness must go on being watched
                 logger.exception("warming up failed; trying again")
                 await asyncio.sleep(PERIOD_AFTER_FAILURE_SECONDS)
-            await asyncio.sleep(PERIOD_SECONDS)
+            started = self._seconds_to_ready is not None
+            await asyncio.sleep(PERIOD_SECONDS if started else LOOK_SECONDS)  # a start should not wait for us
 
     def look(self) -> None:
         """Takes note of who lives; a look that fails (no descriptor left) says nothing of anybody."""
@@ -142,11 +145,17 @@ class Readiness:
         return found
 
     async def _train(self, worker: Worker, lead: Any) -> None:
-        for name in self._stages_of(worker[0]):
-            stage = self._stage(name)
-            await warm_batcher(stage.through(lead))
-            await warm_batcher(stage, bursts=(1,))  # opens the way that requests take
-            stage.presence.found(worker[1])
+        service, process = worker
+        began = time.perf_counter()
+        await asyncio.gather(
+            *(self._train_stage(self._stage(name), lead, process) for name in self._stages_of(service))
+        )
+        logger.info("%s: batchers warm after %.1f s", service, time.perf_counter() - began)
+
+    async def _train_stage(self, stage: Stage[Any, Any], lead: Any, process: int) -> None:
+        await warm_batcher(stage.through(lead))
+        await warm_batcher(stage, bursts=(1,))  # opens the way that requests take
+        stage.presence.found(process)
 
     def _is_worth_a_rehearsal(self) -> bool:
         """Whether somebody is new and the way to a PLY complete; the first one waits for all processes.
@@ -168,16 +177,22 @@ class Readiness:
         with self._handover.reserve() as path:
             ply = Path(path)
             with self._noting_trouble(MINING):
-                passed = await pipeline.rehearse(REHEARSAL_PROMPT, ply)
+                passed = await self._timed("a PLY", pipeline.rehearse(REHEARSAL_PROMPT, ply))
             if self._seconds_to_ready is not None:  # the first time nobody is let in before all are warm
                 self._settle(new, MINING)
             try:
                 if passed and all(map(self._has_trained, FINISHING)):
                     with self._noting_trouble(FINISHING):
-                        await pipeline.rehearse_film(ply)
+                        await self._timed("files of it", pipeline.rehearse_film(ply))
                 self._settle(new, NAMES)
             finally:
                 self._settle(new, MINING)
+
+    async def _timed(self, what: str, rehearsal: Awaitable[T]) -> T:
+        began = time.perf_counter()
+        result = await rehearsal
+        logger.info("rehearsed %s in %.1f s", what, time.perf_counter() - began)
+        return result
 
     def _directed(self, name: str, new: Mapping[Worker, Any]) -> Stage[Any, Any]:
         leads = [lead for (service, _), lead in new.items() if service == self._services[name]]

@@ -13,6 +13,9 @@ BURSTS = (1,) * 9 + (2, 3, 4)
 async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = BURSTS) -> None:
     """Sends the no-ops that train the batcher of each method."""
     noop = job_of(stage.name)(noop=True)
-    for size in bursts:
-        for method in stage.methods:
+
+    async def train(method: str) -> None:
+        for size in bursts:
             await asyncio.gather(*(stage.call(noop, method) for _ in range(size)))
+
+    await asyncio.gather(*map(train, stage.methods))

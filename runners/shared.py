@@ -16,6 +16,7 @@ import bentoml
 
 from configuration import Configuration, load_configuration
 from configuration.stages import STAGES, StageName, entry_of
+from runners.ahead import importing
 from runners.messages import Job, Result
 from runners.options import runner_batch, shared_service
 from runners.process import ModelProcess
@@ -53,8 +54,11 @@ class SharedRunner(ModelProcess):
     """Holds the models of every shared stage; each method is that stage's `generate`."""
 
     def __init__(self) -> None:
-        """Loads the models one stage after the other."""
-        self._stages = {name: service_of(name).inner() for name in SERVICES.shared}
+        """Loads the models one stage after the other; torch comes with the first."""
+        first, *later = SERVICES.shared
+        self._stages = {first: service_of(first).inner()}
+        with importing(later):
+            self._stages |= {name: service_of(name).inner() for name in later}
         self._place = _turns() if SERVICES.turns else _streams_of(SERVICES.shared)
         self.device = CONFIGURATION.device
         self.weights = {name: size for stage in self._stages.values() for name, size in stage.weights.items()}
