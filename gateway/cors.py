@@ -17,6 +17,7 @@ EXPOSED = (
     "X-Mesh-Report",
     "X-Mesh-Watertight",
     "X-Prompt-Truncated",
+    "X-Reject-Gate",
     "X-Reject-Reason",
     "X-Seed",
     "X-Weights",

@@ -174,6 +174,9 @@ class Desk:
 
 
 def rejected(outcome: Outcome) -> Response:
-    """204 with the reason; header values are Latin-1 without line breaks."""
+    """204 with the reason, and what it is about in a word; header values are Latin-1 without line breaks."""
     reason = " ".join((outcome.rejection or "").split()).encode("latin-1", "replace").decode("latin-1")
-    return Response(status_code=204, headers={"X-Reject-Reason": reason})
+    headers = {"X-Reject-Reason": reason}
+    if outcome.failed is not None:
+        headers["X-Reject-Gate"] = outcome.failed
+    return Response(status_code=204, headers=headers)

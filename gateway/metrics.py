@@ -6,6 +6,11 @@ from runners.life.metrics import reserve_room
 
 reserve_room()
 RESULTS = Counter("fast_3d_miner_results", "Answers of both paths.", ["status"])
+REJECTIONS = Counter(
+    "fast_3d_miner_rejections",
+    "Attempts that were not good enough, by the gate or score of validation, or the failure, that they met.",
+    ["gate"],
+)
 STAGE_SECONDS = Histogram(
     "fast_3d_miner_stage_seconds",
     "From handing a job to a stage until its result, waiting included.",

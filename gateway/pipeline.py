@@ -27,6 +27,7 @@ from bentoml.exceptions import BentoMLException
 
 from configuration.stages import NAMES
 from gateway.film_times import FilmTimes
+from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.sent import Pixels
 from gateway.stages import Stage, StageFailedError, Stopwatch
@@ -79,11 +80,13 @@ class Outcome:
     Attributes:
         seed: Of the last attempt; asking with it gives the same object at once.
         rejection: Why the last attempt was not good enough; None if it was.
+        failed: The gate or score of validation, or the kind of failure, that the reason is about; in a word.
         verdict: On the last attempt's object; an empty one if there is none.
     """
 
     seed: int
     rejection: str | None
+    failed: str | None = None
     verdict: JudgeResult = field(default_factory=JudgeResult)
 
 
@@ -165,6 +168,7 @@ class Pipeline:
             took = time.perf_counter() - started
             if outcome.rejection is None:
                 break
+            REJECTIONS.labels(outcome.failed).inc()
             logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
         next_seed = next(following, None)
         doubtful = outcome.rejection is None and not outcome.verdict.convincing
@@ -284,10 +288,11 @@ class Pipeline:
             verdict = await stages.validation.run(judge_job, watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
-                return Outcome(seed=seed, rejection=f"{error.failure.kind}: {error.failure.detail}")
+                kind = error.failure.kind
+                return Outcome(seed=seed, rejection=f"{kind}: {error.failure.detail}", failed=kind)
             raise
         rejection = None if verdict.passed else verdict.reason or "not passed"
-        return Outcome(seed=seed, rejection=rejection, verdict=verdict)
+        return Outcome(seed=seed, rejection=rejection, failed=verdict.gate, verdict=verdict)
 
 
 def seeds(first: int, count: int) -> Iterator[int]:

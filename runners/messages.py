@@ -180,11 +180,15 @@ class JudgeJob(Job):
 
 
 class JudgeResult(Result):
-    """`reason` says why the object does not pass; a `convincing` one does, and is worth no second attempt."""
+    """`reason` says why the object does not pass; a `convincing` one does, and is worth no second attempt.
+
+    `gate` is what it failed, in a word.
+    """
 
     passed: bool = False
     convincing: bool = False
     reason: str | None = None
+    gate: str | None = None
     alignment: float | None = None
     similarity: float | None = None
     aesthetics: float | None = None

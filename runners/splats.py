@@ -13,6 +13,8 @@ from runners.handover import AbandonedError
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
+    from validation.gates import Rejection
+    from validation.geometry import Geometry
 
 
 def identity_of(ply: str) -> tuple[int, ...]:
@@ -61,6 +63,18 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
     with _reserved(ply) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:
         splats = read_ply(data, device=device)
     return rotate_frame(splats, source=frame, target="validator")
+
+
+def inspected(ply: str) -> "Geometry | Rejection":
+    """What the gates look at in a reserved file's bytes, or the gate that the file itself fails.
+
+    Raises:
+        AbandonedError: The reservation is gone.
+    """
+    from validation.submission import inspect
+
+    with _reserved(ply) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return inspect(data)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Prompt, picture and splats to a verdict, in a process of its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import bentoml
@@ -12,12 +13,14 @@ from runners.messages import JudgeJob, JudgeResult
 from runners.models import MAKERS
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
-from runners.splats import read_splats
+from runners.splats import inspected, read_splats
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from models.gaussians.gaussians import Gaussians
+    from validation.gates import Rejection
+    from validation.geometry import Geometry
     from validation.scores import Scores
 
 VIEWS_AT_ONCE = 8
@@ -35,12 +38,14 @@ class ValidationRunner(ModelProcess):
         threads = prepare_process(CONFIGURATION, OPTIONS)
         from rendering.cameras import orbit
         from rendering.renderer import create_renderer
-        from validation.geometry import measure
+        from validation.gates import Rejection, failed_gate
+        from validation.geometry import num_pieces
         from validation.reference import reference_view
         from validation.verdict import NEVER, Thresholds, judge
 
         settings = CONFIGURATION.validation
-        self._measure, self._judge, self._reference_view = measure, judge, reference_view
+        self._num_pieces, self._judge, self._reference_view = num_pieces, judge, reference_view
+        self._failed_gate, self._rejection = failed_gate, Rejection
         self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
         self._thresholds = Thresholds.of(settings)
         self._cameras = orbit(settings.views, size=settings.view_size)
@@ -64,12 +69,34 @@ class ValidationRunner(ModelProcess):
         self._scorer.score(["a mug"] * count, [views] * count, [views[0]] * count)
 
     def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult]:
+        """Files that fail a gate are answered without a look; the others are scored together."""
+        looks = [self._look(job.ply) for job in jobs]
+        pairs = zip(jobs, looks, strict=True)
+        sound = [(job, look) for job, look in pairs if not isinstance(look, self._rejection)]
+        scored = iter(self._scored(sound))
+        return [
+            JudgeResult(gate=look.gate, reason=str(look))
+            if isinstance(look, self._rejection)
+            else next(scored)
+            for look in looks
+        ]
+
+    def _look(self, ply: str) -> "Geometry | Rejection":
+        """The measures of a file, or the first gate that it fails."""
+        look = inspected(ply)
+        if isinstance(look, self._rejection):
+            return look
+        return self._failed_gate(look, min_splats=self._thresholds.min_splats) or look
+
+    def _scored(self, looks: "Sequence[tuple[JudgeJob, Geometry]]") -> list[JudgeResult]:
+        jobs = [job for job, _ in looks]
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
         views = [self._views(item) for item in splats]
         pictures = [self._picture(job) for job in jobs]
         scores = self._scorer.score([job.prompt for job in jobs], views, pictures)
+        measured = [geometry for _, geometry in looks]
         cuts = [[] if job.prompt is None else cuts_of(self._scorer, job.prompt) for job in jobs]
-        verdicts = [self._verdict(*pair) for pair in zip(scores, splats, strict=True)]
+        verdicts = [self._verdict(*item) for item in zip(scores, splats, measured, strict=True)]
         return [
             verdict.model_copy(update={"cuts": some}) for verdict, some in zip(verdicts, cuts, strict=True)
         ]
@@ -95,13 +122,15 @@ class ValidationRunner(ModelProcess):
             views.append(self._renderer.render(splats, batch))
         return torch.cat(views)
 
-    def _verdict(self, scores: "Scores", splats: "Gaussians") -> JudgeResult:
-        geometry = self._measure(splats, count_pieces=self._count_pieces)
+    def _verdict(self, scores: "Scores", splats: "Gaussians", geometry: "Geometry") -> JudgeResult:
+        if self._count_pieces:
+            geometry = replace(geometry, num_pieces=self._num_pieces(splats))
         verdict = self._judge(scores, self._thresholds, geometry)
         return JudgeResult(
             passed=verdict.passed,
             convincing=verdict.convincing,
             reason=verdict.reason,
+            gate=verdict.gate,
             alignment=verdict.alignment,
             similarity=verdict.similarity,
             aesthetics=verdict.aesthetics,

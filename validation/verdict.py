@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, fields
 
-from validation.geometry import Geometry, failed_gate
+from validation.gates import failed_gate
+from validation.geometry import Geometry
 from validation.scores import Scores
 
 VALIDATOR_MIN_SPLATS = 7000
 NEVER = -1.0
+SCORES = (("alignment", 3), ("similarity", 3), ("aesthetics", 2))  # in order, and their digits in sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Verdict:
         passed: Whether it may be sent.
         convincing: Whether it passes, and is worth no second attempt (`validation.ranking` compares two).
         reason: Why not, for people; None when it passed.
+        gate: What it failed: a gate's name (`validation.gates`) or a score's; None when it passed.
         alignment, aesthetics, similarity: The scores it had.
         num_splats: How many splats it has.
     """
@@ -52,20 +55,18 @@ class Verdict:
     aesthetics: float
     num_splats: int
     similarity: float | None = None
+    gate: str | None = None
 
 
 def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict:
     """Gates first, then what was asked for, then aesthetics; a score that is not a number fails."""
-    reason = (
-        failed_gate(geometry, min_splats=thresholds.min_splats)
-        or _too_low("alignment", scores.alignment, thresholds.alignment)
-        or _too_low("similarity", scores.similarity, thresholds.similarity)
-        or _too_low("aesthetics", scores.aesthetics, thresholds.aesthetics, digits=2)
-    )
+    rejection = failed_gate(geometry, min_splats=thresholds.min_splats)
+    gate, reason = (rejection.gate, str(rejection)) if rejection else _low_score(scores, thresholds)
     return Verdict(
         passed=reason is None,
         convincing=reason is None and _convinces(scores, thresholds, geometry),
         reason=reason,
+        gate=gate,
         alignment=scores.alignment,
         aesthetics=scores.aesthetics,
         similarity=scores.similarity,
@@ -73,7 +74,16 @@ def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict
     )
 
 
-def _too_low(name: str, score: float | None, least: float, digits: int = 3) -> str | None:
+def _low_score(scores: Scores, thresholds: Thresholds) -> tuple[str, str] | tuple[None, None]:
+    """The first score below its threshold: its name, and the sentence."""
+    for name, digits in SCORES:
+        sentence = _too_low(name, getattr(scores, name), getattr(thresholds, name), digits)
+        if sentence is not None:
+            return name, sentence
+    return None, None
+
+
+def _too_low(name: str, score: float | None, least: float, digits: int) -> str | None:
     if score is None or score >= least:
         return None
     return f"{name} {score:.{digits}f} is below {least:.{digits}f}"

@@ -60,7 +60,13 @@ def test_a_random_seed_comes_back_and_repeats_the_object(client: TestClient, see
 
 
 @pytest.mark.parametrize(
-    ("prompt", "reason"), [("ugly", "alignment"), ("nothing", "empty_matte"), ("void", "empty_structure")]
+    ("prompt", "reason"),
+    [
+        ("ugly", "alignment"),
+        ("nothing", "empty_matte"),
+        ("void", "empty_structure"),
+        ("unturned", "rotations"),  # a gate on the file
+    ],
 )
 @pytest.mark.parametrize("path", ["/generate", "/generate_video"])
 def test_two_failed_attempts_end_in_204_with_the_reason(
@@ -69,7 +75,8 @@ def test_two_failed_attempts_end_in_204_with_the_reason(
     reply = client.post(path, data={"prompt": prompt, "seed": "7"})
     assert reply.status_code == 204
     assert reply.content == b""
-    assert reason in reply.headers["x-reject-reason"]
+    assert reply.headers["x-reject-reason"].startswith(reason)
+    assert reply.headers["x-reject-gate"] == reason
     assert reply.headers["x-seed"] != "7"
 
 

@@ -5,6 +5,7 @@ prompt make stages fail on purpose:
 
     nothing      the matte is empty            void        the structure is empty
     ugly         validation rejects it         second      the matte is empty for seed 7 only
+    unturned     no splat is rotated
     broken       the 3D stage raises           slow        the 3D stage takes 0.4 s for each
     dead         the 3D stage's process dies
     greedy_STAGE       the stage lacks memory        greedy_once_STAGE  the same, the first time only
@@ -18,6 +19,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from configuration.stages import StageName
 from models.clock import StageClock
 from models.errors import EmptyMatteError, EmptyStructureError
+from models.gaussians.frames import turned_quats
 from models.gaussians.gaussians import Gaussians
 from models.latents.object_latents import ObjectLatents
 from models.mesh.mesh import Mesh
@@ -132,7 +135,8 @@ class ImageTo3D:
         for _ in range(prompt.count("slow")):
             between_steps()
             time.sleep(0.4)
-        return ball(color_of(prompt), seed, MANY_SPLATS if "dense" in prompt else NUM_SPLATS)
+        made = ball(color_of(prompt), seed, MANY_SPLATS if "dense" in prompt else NUM_SPLATS)
+        return unturned(made) if "unturned" in prompt else made
 
 
 def ball(color: tuple[float, float, float], seed: int, count: int = NUM_SPLATS) -> Gaussians:
@@ -146,6 +150,12 @@ def ball(color: tuple[float, float, float], seed: int, count: int = NUM_SPLATS) 
         opacities=torch.full((count,), 0.9),
         colors=torch.tensor(color).expand(count, 3).clone(),
     )
+
+
+def unturned(gaussians: Gaussians) -> Gaussians:
+    """The same splats, none of which is rotated once the object is cleaned up."""
+    identity = torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(gaussians.num_splats, 4)
+    return replace(gaussians, quats_wxyz=turned_quats(identity, source="validator", target="trellis"))
 
 
 def tetrahedra(color: torch.Tensor, *, is_open: bool = False) -> Mesh:

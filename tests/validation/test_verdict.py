@@ -8,11 +8,19 @@ import torch
 from torch.nn.functional import normalize
 
 from models.gaussians.gaussians import Gaussians
-from validation.geometry import Geometry, failed_gate, measure, num_pieces
+from validation.gates import failed_gate
+from validation.geometry import Geometry, measure, num_pieces
 from validation.scores import Scores
 from validation.verdict import Thresholds, judge
 
-GOOD = Geometry(num_splats=7000, faint_share=0.8, all_rotations_identity=False, all_finite=True)
+GOOD = Geometry(
+    num_splats=7000,
+    faint_share=0.8,
+    all_rotations_identity=False,
+    all_finite=True,
+    extent=1.5,
+    farthest=0.75,
+)
 SCORES = Scores(alignment=0.5, aesthetics=6.0)
 THRESHOLDS = Thresholds(alignment=0.5, aesthetics=6.0)
 
@@ -33,19 +41,27 @@ def test_values_at_every_limit_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "gate", "reason"),
     [
-        ({"num_splats": 6999}, "6999 splats"),
-        ({"faint_share": 0.81}, "transparent"),
-        ({"all_rotations_identity": True}, "rotated"),
-        ({"all_finite": False}, "finite"),
+        ({"num_splats": 6999}, "count", "6999 splats"),
+        ({"num_splats": 10_000_001}, "count", "10000001 splats, at most 10000000"),
+        ({"faint_share": 0.81}, "opacity", "81% of the splats are transparent"),
+        ({"all_rotations_identity": True}, "rotations", "no splat is rotated"),
+        ({"has_null_rotation": True}, "rotations", "quaternion is zero"),
+        ({"all_finite": False}, "finite", "finite"),
+        ({"extent": 0.09}, "extent", "largest side is 0.09"),
+        ({"farthest": 2048.0}, "extent", "lies at 2048"),
     ],
 )
-def test_each_gate_rejects_with_its_reason(change: dict[str, object], reason: str) -> None:
+def test_each_gate_rejects_with_its_name_and_reason(
+    change: dict[str, object], gate: str, reason: str
+) -> None:
     geometry = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
     verdict = judge(SCORES, THRESHOLDS, geometry)
     assert not verdict.passed
+    assert verdict.gate == gate
     assert verdict.reason is not None
+    assert verdict.reason.startswith(f"{gate}: ")
     assert reason in verdict.reason
 
 
@@ -77,6 +93,7 @@ def test_a_low_or_undefined_score_rejects_with_its_name(name: str, value: float)
     assert not verdict.passed
     assert verdict.reason is not None
     assert verdict.reason.startswith(name)
+    assert verdict.gate == name
 
 
 def test_a_verdict_carries_the_scores() -> None:
@@ -90,8 +107,15 @@ def test_a_verdict_carries_the_scores() -> None:
 
 
 def test_a_sound_object_measures_as_sound() -> None:
-    assert measure(splats()) == Geometry(
-        num_splats=100, faint_share=0.0, all_rotations_identity=False, all_finite=True
+    sound = splats()
+    low, high = sound.means.min(dim=0).values, sound.means.max(dim=0).values
+    assert measure(sound) == Geometry(
+        num_splats=100,
+        faint_share=0.0,
+        all_rotations_identity=False,
+        all_finite=True,
+        extent=float((high - low).max()),
+        farthest=float(sound.means.abs().max()),
     )
 
 
@@ -118,7 +142,7 @@ def test_a_value_that_is_no_number_is_seen_in_any_field(field: str) -> None:
 
 
 def test_an_empty_object_fails_the_first_gate() -> None:
-    assert failed_gate(measure(splats(0)), min_splats=1) == "0 splats, at least 1 are wanted"
+    assert str(failed_gate(measure(splats(0)), min_splats=0)) == "count: 0 splats, at least 1 are wanted"
 
 
 @pytest.mark.parametrize(("gap", "pieces"), [(0.0, 1), (0.02, 1), (0.2, 2)])
