@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from validation.geometry import Geometry
     from validation.scores import Scores
 
-VIEWS_AT_ONCE = 8
-
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.of("validation")
 
@@ -36,8 +34,8 @@ class ValidationRunner(ModelProcess):
     def __init__(self) -> None:
         """Loads the scorer and chooses the cameras."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
-        from rendering.cameras import orbit
         from rendering.renderer import create_renderer
+        from rendering.view_sets import orbit_views
         from validation.gates import Rejection, failed_gate
         from validation.geometry import num_pieces
         from validation.reference import reference_view
@@ -48,7 +46,7 @@ class ValidationRunner(ModelProcess):
         self._failed_gate, self._rejection = failed_gate, Rejection
         self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
         self._thresholds = Thresholds.of(settings)
-        self._cameras = orbit(settings.views, size=settings.view_size)
+        self._views = orbit_views(settings.views, size=settings.view_size)
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
             self._scorer = MAKERS["validation"](CONFIGURATION, self.device)
@@ -91,7 +89,7 @@ class ValidationRunner(ModelProcess):
     def _scored(self, looks: "Sequence[tuple[JudgeJob, Geometry]]") -> list[JudgeResult]:
         jobs = [job for job, _ in looks]
         splats = [read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device) for job in jobs]
-        views = [self._views(item) for item in splats]
+        views = [self._views.render(item, self._renderer) for item in splats]
         pictures = [self._picture(job) for job in jobs]
         scores = self._scorer.score([job.prompt for job in jobs], views, pictures)
         measured = [geometry for _, geometry in looks]
@@ -109,18 +107,6 @@ class ValidationRunner(ModelProcess):
             return None
         side = CONFIGURATION.validation.view_size
         return torch.from_numpy(self._reference_view(job.picture, side)).to(self.device)
-
-    def _views(self, splats: "Gaussians") -> "Tensor":
-        """All views, a few at a time: together they would take a GiB of a card for half a million splats."""
-        import torch
-
-        from models.stopping import between_steps
-
-        views = []
-        for batch in self._cameras.batches(VIEWS_AT_ONCE):
-            between_steps()
-            views.append(self._renderer.render(splats, batch))
-        return torch.cat(views)
 
     def _verdict(self, scores: "Scores", splats: "Gaussians", geometry: "Geometry") -> JudgeResult:
         if self._count_pieces:
