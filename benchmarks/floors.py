@@ -21,9 +21,9 @@ class Ceilings:
     """What this machine reaches in a large half-precision product and in large copies.
 
     Attributes:
-        flops_per_second: Of the card's fp16 products.
-        bytes_per_second: Read and written in the card's memory.
-        transferred_bytes_per_second: From the card to pinned host memory.
+        flops_per_second: Of the GPU's fp16 products.
+        bytes_per_second: Read and written in the GPU's memory.
+        transferred_bytes_per_second: From the GPU to pinned host memory.
         host_bytes_per_second: Read and written by one core in host memory.
     """
 
@@ -48,8 +48,8 @@ class Work:
 
     Attributes:
         flops: Operations of matrix products and attention.
-        moved_bytes: Read and written in the card's memory.
-        transferred_bytes: Between the card and the host, one way.
+        moved_bytes: Read and written in the GPU's memory.
+        transferred_bytes: Between the GPU and the host, one way.
         host_bytes: Read and written in host memory.
     """
 
@@ -75,7 +75,7 @@ NO_WORK = Work()
 
 
 def measure_ceilings(size: int = 8192) -> Ceilings:
-    """Measures the current card with random data."""
+    """Measures the current GPU with random data."""
     a, b = (torch.randn(size, size, device="cuda", dtype=torch.float16) for _ in range(2))
     product = _seconds(lambda: a @ b)
     source = torch.randn(2**30, device="cuda", dtype=torch.float32)

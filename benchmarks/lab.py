@@ -1,6 +1,6 @@
 """Models for the stages' scripts, each built at first use, and inputs of their sizes.
 
-`published` has the published shapes with random weights, for a card. `embedded` is the shipped family: its
+`published` has the published shapes with random weights, for a GPU. `embedded` is the shipped family: its
 numbers say nothing about the published models, but every script runs on two CPU cores with it.
 """
 
@@ -86,9 +86,9 @@ class Lab:
         self.voxels = voxels
         self.family = family
         self.sizes = FAMILIES[family]
-        on_card = self.device.type == "cuda"
-        self.half = torch.float16 if on_card else torch.float32
-        self.brain_half = torch.bfloat16 if on_card or family == "published" else torch.float32
+        on_gpu = self.device.type == "cuda"
+        self.half = torch.float16 if on_gpu else torch.float32
+        self.brain_half = torch.bfloat16 if on_gpu or family == "published" else torch.float32
         self.weights = EMBEDDED
         if family == "published":
             self._folder = tempfile.TemporaryDirectory(prefix="random-weights-")

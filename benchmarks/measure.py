@@ -21,7 +21,7 @@ class Timing:
 
     Attributes:
         median_ms, p95_ms, best_ms: Wall clock from call to the device's last kernel.
-        peak_gib: Most memory that torch held on the card during the call, all that lay there included.
+        peak_gib: Most memory that torch held on the GPU during the call, all that lay there included.
         rest_gib: What lay there before: weights of every model that was loaded by then, and inputs.
         first_s: The first call's seconds, compilation included.
     """
@@ -36,7 +36,7 @@ class Timing:
 
 
 def synchronize() -> None:
-    """Waits for the card, if there is one."""
+    """Waits for the GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -86,7 +86,7 @@ def profile(call: Call) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     waits: Counter[str] = Counter()
     for event in recorder.events() or []:
-        if event.is_user_annotation:  # compiled graphs mark their whole span on the card, over its kernels
+        if event.is_user_annotation:  # compiled graphs mark their whole span on the GPU, over its kernels
             continue
         if event.device_type.name == "CUDA":
             kernels[event.name] += event.time_range.elapsed_us()

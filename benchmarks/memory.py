@@ -1,10 +1,10 @@
-"""What the whole service takes of a card while four requests are in work, and how long it takes to start.
+"""What the whole service takes of a GPU while four requests are in work, and how long it takes to start.
 
 python -m benchmarks.memory --profile 24gb|80gb [--voxels 16040] [--small-model] [--no-encoder] [--out DIR]
 
 Starts the real service (`bentoml serve`) with WEIGHTS=random: published shapes, random numbers, structures
 replaced by a fixed shell of voxels. Three requests for a PLY and one for a video (288 frames, 1088 px) are
-sent at once, `--rounds` times, while the card's used memory (NVML: every process and context together) is
+sent at once, `--rounds` times, while the GPU's used memory (NVML: every process and context together) is
 sampled. Prints a table of who holds what, and one line of JSON last; with --out both also go to files there.
 --no-encoder renders the video's frames without encoding them, for machines without ffmpeg.
 """
@@ -56,7 +56,7 @@ class Arguments:
 
 @dataclass(slots=True, kw_only=True)
 class CardSampler:
-    """The most memory that was in use on the card since `restart`."""
+    """The most memory that was in use on the GPU since `restart`."""
 
     idle: int
     peak: int = 0
@@ -74,12 +74,12 @@ class CardSampler:
 
 
 def used_bytes() -> int:
-    """Memory in use on the first card, by whomever."""
-    return int(pynvml.nvmlDeviceGetMemoryInfo(_card()).used)
+    """Memory in use on the first GPU, by whomever."""
+    return int(pynvml.nvmlDeviceGetMemoryInfo(_gpu()).used)
 
 
-def _card() -> Any:
-    """NVML's handle of the first visible card."""
+def _gpu() -> Any:
+    """NVML's handle of the first visible GPU."""
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     return pynvml.nvmlDeviceGetHandleByIndex(int(first))
 
@@ -132,7 +132,7 @@ def measure(arguments: Arguments, sampler: CardSampler) -> dict[str, Any]:
         "voxels": arguments.voxels,
         "small_model": arguments.small_model,
         "encoded": arguments.encoder,
-        "card": card_name(),
+        "gpu": gpu_name(),
         "ready_seconds": round(ready_seconds, 1),
         "target_ready_seconds": TARGET_READY_SECONDS,
         "idle_gib": gib(sampler.idle),
@@ -188,7 +188,7 @@ def served(arguments: Arguments) -> Served:
 def as_table(result: dict[str, Any]) -> str:
     """Who holds what, as Markdown; contexts are what no process accounts for."""
     lines = [
-        f"# Memory of `{result['profile']}`, {result['voxels']:,} voxels, {result['card']}",
+        f"# Memory of `{result['profile']}`, {result['voxels']:,} voxels, {result['gpu']}",
         "",
         f"Random weights of the published shapes{', small_model' if result['small_model'] else ''}; three PLY"
         f" requests and one video ({VIDEO_SIZE} px, 288 frames, {'' if result['encoded'] else 'not '}encoded)"
@@ -211,7 +211,7 @@ def as_table(result: dict[str, Any]) -> str:
     lines += [
         f"| | contexts and libraries of all | | {contexts:.2f} | |",
         "",
-        f"Card at rest {result['resting_gib']:.2f} GiB, highest while loading"
+        f"GPU at rest {result['resting_gib']:.2f} GiB, highest while loading"
         f" {result['loading_peak_gib']:.2f} GiB, highest in work {result['peak_gib']:.2f} GiB"
         f" (target {result['target_gib']:g}: {met});"
         f" {result['idle_gib']:.2f} GiB in use before the start are not counted.",
@@ -229,9 +229,9 @@ def gib(size: int) -> float:
     return round(size / GIB, 2)
 
 
-def card_name() -> str:
+def gpu_name() -> str:
     """As the driver calls it."""
-    return str(pynvml.nvmlDeviceGetName(_card()))
+    return str(pynvml.nvmlDeviceGetName(_gpu()))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Arguments:

@@ -1,10 +1,10 @@
-"""Latents to mesh to GLB at the published sizes: time, the card's share, memory over the resting state.
+"""Latents to mesh to GLB at the published sizes: time, the GPU's share, memory over the resting state.
 
     python -m benchmarks.mesh [--device cpu] [--voxels 500] [--runs 10] [--faces 20000] [--texture 1024]
 
 Weights are random, so the decoder's own field crosses zero nearly everywhere: its decoding and extraction are
 the worst case. For the GLB its signed distance is replaced by a sphere's, through the middle of the voxels,
-which gives the face count of a trained decoder; 32 splats a voxel lie on that sphere. The card's share of a
+which gives the face count of a trained decoder; 32 splats a voxel lie on that sphere. The GPU's share of a
 GLB is decoding, extraction and, for the splats' colours, the pictures. The last line is JSON, with the
 targets that an H100 is to meet.
 """
@@ -112,7 +112,7 @@ class MeshLab:
 
 
 class TimedRenderer:
-    """A renderer that adds up its seconds, the card's included."""
+    """A renderer that adds up its seconds, the GPU's included."""
 
     def __init__(self, renderer: SplatRenderer) -> None:
         self.renderer, self.seconds = renderer, 0.0
@@ -223,7 +223,7 @@ def to_glb(
     pictures: SplatPictures | None = None,
     renderer: TimedRenderer | None = None,
 ) -> dict[str, Any]:
-    """From latents to a file's bytes; the card's share is the surface in host memory, and the pictures."""
+    """From latents to a file's bytes; the GPU's share is the surface in host memory, and the pictures."""
     totals, shares, steps, row = list[float](), list[float](), dict[str, list[float]](), dict[str, Any]()
     for _ in range(max(2, runs)):  # the first one compiles
         before = renderer.seconds if renderer else 0.0
@@ -251,7 +251,7 @@ def _median_ms(seconds: list[float]) -> float:
 
 
 def _held(lab: MeshLab) -> float:
-    """GiB that torch holds on the card now."""
+    """GiB that torch holds on the GPU now."""
     return torch.cuda.memory_allocated() / 2**30 if lab.device.type == "cuda" else 0.0
 
 

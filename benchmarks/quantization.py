@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             ),
             *compare("T5", lambda scheme: encode(layout, scheme, device, arguments), arguments.repeats),
         ]
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    result = {"benchmark": "quantization", "device": card, "torch": torch.__version__, "rows": rows}
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    result = {"benchmark": "quantization", "device": gpu, "torch": torch.__version__, "rows": rows}
     table, line = as_table(result), json.dumps(result)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The real service on a machine without ffmpeg: videos are rendered frame by frame, then thrown away.
 
-`bentoml serve benchmarks.unencoded_service:Miner`; for measurements of the card only.
+`bentoml serve benchmarks.unencoded_service:Miner`; for measurements of the GPU only.
 """
 
 import sys

@@ -42,12 +42,12 @@ class Need:
         return self.weights + self.work
 
 
-def check_fit(configuration: Configuration, card_bytes: int) -> None:
+def check_fit(configuration: Configuration, gpu_bytes: int) -> None:
     """Refuses an arrangement of published models that the GPU, or a process's limit, cannot hold.
 
     Args:
         configuration: Complete.
-        card_bytes: Memory of the largest GPU.
+        gpu_bytes: Memory of the largest GPU.
 
     Raises:
         ConfigurationError: One sentence with the keys and the figures.
@@ -62,10 +62,10 @@ def check_fit(configuration: Configuration, card_bytes: int) -> None:
             f"services.memory_limit_gib: {limit:g} GiB cannot hold {_named(configuration, largest)}"
         )
     total = sum(need.total * _workers(configuration, need) for need in needs)
-    if total > card_bytes / GIB:
+    if total > gpu_bytes / GIB:
         shown = "; ".join(_named(configuration, need) for need in needs)
         raise ConfigurationError(
-            f"services.shared, turns, workers: the GPU's {card_bytes / GIB:.1f} GiB cannot hold {shown}"
+            f"services.shared, turns, workers: the GPU's {gpu_bytes / GIB:.1f} GiB cannot hold {shown}"
         )
 
 

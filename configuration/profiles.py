@@ -24,18 +24,18 @@ SERVE = command("fast3d-serve", "bentoml serve")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One profile's needs: its weights' folder, whether they must be fetched, and the card's memory."""
+    """One profile's needs: its weights' folder, whether they must be fetched, and the GPU's memory."""
 
     name: Profile
     folder: str
     downloaded: bool
-    min_card_gib: float
+    min_gpu_gib: float
 
 
 FAMILIES = (
-    Family(name="80gb", folder="weights/80gb", downloaded=True, min_card_gib=48.0),
-    Family(name="24gb", folder="weights/24gb", downloaded=True, min_card_gib=22.0),
-    Family(name="embedded", folder="models/embedded", downloaded=False, min_card_gib=0.0),
+    Family(name="80gb", folder="weights/80gb", downloaded=True, min_gpu_gib=48.0),
+    Family(name="24gb", folder="weights/24gb", downloaded=True, min_gpu_gib=22.0),
+    Family(name="embedded", folder="models/embedded", downloaded=False, min_gpu_gib=0.0),
 )
 
 
@@ -50,7 +50,7 @@ class Choice:
 
 
 def choose_profile(
-    *, profile: str, weights: str, device: str, base: Path, card_bytes: int, spread: bool = False
+    *, profile: str, weights: str, device: str, base: Path, gpu_bytes: int, spread: bool = False
 ) -> Choice:
     """Picks the profile.
 
@@ -59,26 +59,26 @@ def choose_profile(
         weights: `auto` or the folder of the weights; a relative one starts at `base`.
         device: `auto`, `cpu` or `cuda`.
         base: Folder of the configuration file.
-        card_bytes: Memory of the largest card, 0 without one.
-        spread: Other hosts run the models, so that weights and card need not be here: a profile that is asked
+        gpu_bytes: Memory of the largest GPU, 0 without one.
+        spread: Other hosts run the models, so that weights and GPU need not be here: a profile that is asked
             for by name is taken at its word.
 
     Raises:
-        ConfigurationError: Unknown names, or a profile whose weights or card are missing.
+        ConfigurationError: Unknown names, or a profile whose weights or GPU are missing.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigurationError(f"device: must be auto, cpu or cuda, not {device!r}")
     if device == "cpu":
-        card_bytes = 0
-    if device == "cuda" and not card_bytes:
-        reason = "the driver shows no card" if torch_cuda() is not None else "torch was built without CUDA"
+        gpu_bytes = 0
+    if device == "cuda" and not gpu_bytes:
+        reason = "the driver shows no GPU" if torch_cuda() is not None else "torch was built without CUDA"
         raise ConfigurationError(f"device: cuda was asked for, but {reason}")
     families = [family for family in FAMILIES if profile in ("auto", family.name)]
     if not families:
         names = ", ".join(family.name for family in FAMILIES)
         raise ConfigurationError(f"profile: must be auto or one of {names}, not {profile!r}")
     if weights.partition(":")[0] == RANDOM:
-        return _random_choice(families, weights, card_bytes)
+        return _random_choice(families, weights, gpu_bytes)
     refusals: list[str] = []
     for family in families:
         folder = _own_folder(family, base) if weights == "auto" else base / weights
@@ -86,18 +86,18 @@ def choose_profile(
             refusal = _lack_of_weights(family, folder, base, advise=profile != "auto")
         except PermissionError as error:
             refusal = f"uid {os.getuid()} may not read {error.filename}"
-        refusal = refusal or _lack_of_card(family, card_bytes, advise=profile != "auto")
+        refusal = refusal or _lack_of_gpu(family, gpu_bytes, advise=profile != "auto")
         if refusal is None or (spread and profile != "auto"):
             reason = "asked for" if profile != "auto" else "; ".join([*refusals, "weights present"])
             return Choice(
-                profile=family.name, reason=reason, weights=folder, device="cuda" if card_bytes else "cpu"
+                profile=family.name, reason=reason, weights=folder, device="cuda" if gpu_bytes else "cpu"
             )
         refusals.append(f"{family.name}: {refusal}")
     raise ConfigurationError("no profile can run. " + "; ".join(refusals))
 
 
-def largest_card_bytes() -> int:
-    """Memory of the largest card the driver shows, 0 where there is none, or none that torch can use."""
+def largest_gpu_bytes() -> int:
+    """Memory of the largest GPU the driver shows, 0 where there is none, or none that torch can use."""
     import pynvml
 
     if torch_cuda() is None:
@@ -142,21 +142,21 @@ def _lack_of_weights(family: Family, folder: Path, base: Path, *, advise: bool) 
     return f"weights in {shown} lack {', '.join(missing)}{advice}" if missing else None
 
 
-def _lack_of_card(family: Family, card_bytes: int, *, advise: bool) -> str | None:
-    if card_bytes >= family.min_card_gib * GIB:
+def _lack_of_gpu(family: Family, gpu_bytes: int, *, advise: bool) -> str | None:
+    if gpu_bytes >= family.min_gpu_gib * GIB:
         return None
-    advice = f" (run without a card: MINER__PROFILE=embedded {SERVE})" if advise else ""
-    return f"needs a card with {family.min_card_gib:g} GiB, found {card_bytes / GIB:.1f} GiB{advice}"
+    advice = f" (run without a GPU: MINER__PROFILE=embedded {SERVE})" if advise else ""
+    return f"needs a GPU with {family.min_gpu_gib:g} GiB, found {gpu_bytes / GIB:.1f} GiB{advice}"
 
 
-def _random_choice(families: list[Family], weights: str, card_bytes: int) -> Choice:
-    """The largest published family that the card holds; `random:32768` sets the voxels of the fixed shell."""
+def _random_choice(families: list[Family], weights: str, gpu_bytes: int) -> Choice:
+    """The largest published family that the GPU holds; `random:32768` sets the voxels of the fixed shell."""
     voxels = weights.partition(":")[2]
     if voxels and not (voxels.isdecimal() and 0 < int(voxels) <= MAX_SHELL_VOXELS):
         raise ConfigurationError(f"weights: random:{voxels} must name 1 to {MAX_SHELL_VOXELS} voxels")
     refusals = []
     for family in families:
-        refusal = _lack_of_card(family, card_bytes, advise=False) if family.downloaded else NOTHING_PUBLISHED
+        refusal = _lack_of_gpu(family, gpu_bytes, advise=False) if family.downloaded else NOTHING_PUBLISHED
         if refusal is None:
             reason = "RANDOM WEIGHTS, for benchmarks only"
             return Choice(profile=family.name, reason=reason, weights=Path(weights), device="cuda")

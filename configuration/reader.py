@@ -19,7 +19,7 @@ from configuration.leaves import (
     parse_yaml,
     place_of,
 )
-from configuration.profiles import choose_profile, largest_card_bytes
+from configuration.profiles import choose_profile, largest_gpu_bytes
 from configuration.schema import RANDOM, Configuration, Profile
 from configuration.stages import NAMES
 
@@ -46,7 +46,7 @@ def load_configuration() -> Configuration:
     try:
         os.environ.update(absolute_paths(os.environ))  # the service's other processes stand in another folder
         path = configuration_file(os.environ)
-        return read_configuration(path, os.environ, largest_card_bytes)
+        return read_configuration(path, os.environ, largest_gpu_bytes)
     except ConfigurationError as error:
         from bentoml.exceptions import BentoMLConfigException  # a RunPod worker has none
 
@@ -78,14 +78,14 @@ def absolute_paths(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_configuration(
-    path: Path, environment: Mapping[str, str], card_bytes: Callable[[], int] = largest_card_bytes
+    path: Path, environment: Mapping[str, str], gpu_bytes: Callable[[], int] = largest_gpu_bytes
 ) -> Configuration:
     """Reads, overrides, fills in the profile's presets and checks.
 
     Args:
         path: The YAML file.
         environment: Where overrides are looked up.
-        card_bytes: Gives the memory of the largest card, 0 without one.
+        gpu_bytes: Gives the memory of the largest GPU, 0 without one.
 
     Raises:
         ConfigurationError: The file cannot be read, a key is unknown, missing or out of range, or the profile
@@ -100,13 +100,13 @@ def read_configuration(
     _check_presets(presets, known=leaves)
     leaves |= _environment({**environment, **absolute_paths(environment)}, known=leaves)
     _expand_homes(leaves)
-    memory = card_bytes()
+    memory = gpu_bytes()
     choice = choose_profile(
         profile=_text(leaves, "profile"),
         weights=_text(leaves, "weights"),
         device=_text(leaves, "device"),
         base=path.parent,
-        card_bytes=memory,
+        gpu_bytes=memory,
         spread=_is_spread(leaves),
     )
     _fill_in(leaves, presets, choice.profile)

@@ -148,7 +148,7 @@ def _read_header(data: bytes | mmap) -> tuple[list[str], int, int]:
 
 
 def _on_host(rows: Tensor) -> Tensor:
-    """A copy through pinned memory, which the card fills at full speed; torch keeps it for the next."""
+    """A copy through pinned memory, which the GPU fills at full speed; torch keeps it for the next."""
     if rows.device.type == "cpu":
         return rows
     pinned = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)

@@ -15,16 +15,16 @@ class StageClock:
 
         Args:
             device: Where the stages run.
-            seconds: Receives them: when a stage ends or, on a card, when they are read.
+            seconds: Receives them: when a stage ends or, on a GPU, when they are read.
         """
-        self._on_card = device.type == "cuda"
+        self._on_gpu = device.type == "cuda"
         self._seconds: dict[str, float] = {} if seconds is None else seconds
         self._marks: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Measures what the block does, or lets a card do."""
-        if self._on_card:
+        """Measures what the block does, or lets a GPU do."""
+        if self._on_gpu:
             first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             first.record()
             yield
@@ -36,7 +36,7 @@ class StageClock:
             self._add(stage, time.perf_counter() - started)
 
     def read(self) -> dict[str, float]:
-        """Waits for a card's stages; gives what was measured so far."""
+        """Waits for a GPU's stages; gives what was measured so far."""
         for stage, first, last in self._marks:
             last.synchronize()
             self._add(stage, first.elapsed_time(last) / 1000)

@@ -2,7 +2,7 @@
 
 PyTorch sends these to other libraries by default. Measured on one Zen 5 core (torch 2.14.1): linear layers
 run at 200 instead of 90 GFLOP/s, with the GELU fused 3.4 times as fast as in two steps; a 3x3x3 convolution
-of 48 channels at 16^3 takes 2 instead of 15 ms. On a card a half-precision product and its GELU are one
+of 48 channels at 16^3 takes 2 instead of 15 ms. On a GPU a half-precision product and its GELU are one
 kernel. Anywhere else (training, autocast, CUDA, half precision)
 PyTorch's own operations run, and they are the reference: results agree to rounding.
 """

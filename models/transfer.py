@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def sent(values: Tensor | Sequence[float], device: torch.device | str) -> Tensor:
-    """A copy on `device`, through pinned memory where that is a card.
+    """A copy on `device`, through pinned memory where that is a GPU.
 
-    A copy from other memory comes after all work that the card was given, and the host waits for it.
+    A copy from other memory comes after all work that the GPU was given, and the host waits for it.
     """
     on_host = values if isinstance(values, Tensor) else torch.tensor(values)
     if torch.device(device).type != "cuda":

@@ -1,6 +1,6 @@
 """Splat renderer for CUDA: gsplat's rasteriser with its defaults, which are the validator's.
 
-Importing gsplat compiles its CUDA extension unless a build for this torch and card exists; images that serve
+Importing gsplat compiles its CUDA extension unless a build for this torch and GPU exists; images that serve
 bring one along.
 """
 

@@ -44,11 +44,11 @@ class VideoRunner(ModelProcess):
         self._reduced: tuple[object, Gaussians] | None = None
         with self.loading("video", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
-        on_card = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
-        self._frames = partial(turntable_frames, pixels=yuv420p if on_card else None)
+        on_gpu = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
+        self._frames = partial(turntable_frames, pixels=yuv420p if on_gpu else None)
         self._encode = {
             "num_threads": num_threads(OPTIONS, "cpu"),  # where ffmpeg works whatever draws the frames
-            "pixels": "yuv420p" if on_card else "rgb24",
+            "pixels": "yuv420p" if on_gpu else "rgb24",
         }
         if lack_of_mesh_decoder(CONFIGURATION) is None:
             from export.meshes.rehearsal import rehearse_finishing

@@ -1,4 +1,4 @@
-"""The card's memory as one process sees it, and what oneDNN and glibc keep of the host's."""
+"""The GPU's memory as one process sees it, and what oneDNN and glibc keep of the host's."""
 
 import ctypes
 import gc
@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from runners.messages import CardMemory
+from runners.messages import GpuMemory
 
 GIB = 2**30
 M_ARENA_MAX = -8  # glibc's number for it
@@ -61,14 +61,14 @@ def limit_memory(limit_gib: float) -> None:
 
 
 def allocated_bytes(device: str) -> int:
-    """What tensors of this process take of the card."""
+    """What tensors of this process take of the GPU."""
     import torch
 
     return int(torch.cuda.memory_allocated()) if device == "cuda" else 0
 
 
 def drop_cache(device: str) -> None:
-    """Gives what the allocator only caches back to the card."""
+    """Gives what the allocator only caches back to the GPU."""
     import torch
 
     if device == "cuda":
@@ -77,7 +77,7 @@ def drop_cache(device: str) -> None:
 
 
 def free_memory() -> None:
-    """Gives back what this process only caches, on card and host; for after work that lacked memory."""
+    """Gives back what this process only caches, on GPU and host; for after work that lacked memory."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -85,13 +85,13 @@ def free_memory() -> None:
     trim_heaps()
 
 
-def card_memory(device: str) -> CardMemory | None:
-    """This process's part of the card; None without one."""
+def gpu_memory(device: str) -> GpuMemory | None:
+    """This process's part of the GPU; None without one."""
     import torch
 
     if device != "cuda":
         return None
-    return CardMemory(
+    return GpuMemory(
         allocated=int(torch.cuda.memory_allocated()),
         reserved=int(torch.cuda.memory_reserved()),
         peak_allocated=int(torch.cuda.max_memory_allocated()),

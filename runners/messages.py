@@ -232,8 +232,8 @@ class VideoResult(Result):
     report: str = ""
 
 
-class CardMemory(Message):
-    """Bytes of the card that one process's allocator holds, now and at most; its context comes on top."""
+class GpuMemory(Message):
+    """Bytes of the GPU that one process's allocator holds, now and at most; its context comes on top."""
 
     allocated: int
     reserved: int
@@ -247,13 +247,13 @@ class Status(Message):
     Attributes:
         process: Its number.
         device: cpu or cuda.
-        weights: Bytes of the card that each stage's weights take.
+        weights: Bytes of the GPU that each stage's weights take.
         load_seconds: What loading them took.
-        memory: Of the whole process; None without a card.
+        memory: Of the whole process; None without a GPU.
     """
 
     process: int
     device: str
     weights: dict[str, int] = {}
     load_seconds: dict[str, float] = {}
-    memory: CardMemory | None = None
+    memory: GpuMemory | None = None

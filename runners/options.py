@@ -22,7 +22,7 @@ DRAIN_MARGIN_SECONDS = 5.0
 def runner_service(options: RunnerOptions, *, threads: int = 1) -> dict[str, Any]:
     """Arguments of `@bentoml.service` for a model process; `threads` batches are in work at once.
 
-    No `resources.gpu`: BentoML would give each runner a card of its own, and all of them share one.
+    No `resources.gpu`: BentoML would give each runner a GPU of its own, and all of them share one.
     """
     return {
         "workers": options.workers,

@@ -22,8 +22,8 @@ from runners.memory import (
     allocated_bytes,
     bound_arenas,
     bound_kernel_caches,
-    card_memory,
     drop_cache,
+    gpu_memory,
     limit_memory,
     prepare_allocator,
 )
@@ -50,7 +50,7 @@ def num_threads(options: RunnerOptions, device: str) -> int:
 def prepare_process(configuration: Configuration, options: RunnerOptions) -> int:
     """Sets threads, priority and the order of leaving; to be called before torch is imported.
 
-    Opens the card, which takes a second, beside whatever is imported next.
+    Opens the GPU, which takes a second, beside whatever is imported next.
 
     Priority and signals are left alone where the runner lives inside another process (tests).
 
@@ -78,16 +78,16 @@ def prepare_process(configuration: Configuration, options: RunnerOptions) -> int
     torch.set_num_threads(threads)
     if configuration.device == "cuda":
         limit_memory(configuration.services.memory_limit_gib)
-        open_card()
+        open_gpu()
     return threads
 
 
 @cache
-def open_card() -> None:
+def open_gpu() -> None:
     """Has a thread make the process's CUDA context; several stages in one process ask for it once."""
     import torch
 
-    threading.Thread(target=torch.zeros, args=(1,), kwargs={"device": "cuda"}, name="open card").start()
+    threading.Thread(target=torch.zeros, args=(1,), kwargs={"device": "cuda"}, name="open GPU").start()
 
 
 def show_own_logs() -> None:
@@ -99,17 +99,17 @@ def show_own_logs() -> None:
 def graph_recorder(
     configuration: Configuration, stage: StageName, *, fast_paths: bool
 ) -> "GraphRecorder | None":
-    """What records a stage's kernels in this process; None without a card or fast paths.
+    """What records a stage's kernels in this process; None without a GPU or fast paths.
 
     One memory pool serves all stages that take turns.
     """
     if not fast_paths or configuration.device != "cuda":
         return None
-    return _card_recorder("all" if configuration.services.takes_turns(stage) else stage)
+    return _gpu_recorder("all" if configuration.services.takes_turns(stage) else stage)
 
 
 @cache
-def _card_recorder(owner: str) -> "GraphRecorder":
+def _gpu_recorder(owner: str) -> "GraphRecorder":
     from models.fast.graphs import GraphRecorder
 
     return GraphRecorder("cuda")
@@ -163,7 +163,7 @@ class ModelProcess:
         self.weights = {stage: allocated_bytes(device) - before}
         self.load_seconds = {stage: round(time.perf_counter() - started, 2)}
         gib = self.weights[stage] / 2**30
-        logger.info("%s: loaded in %.1f s, %.2f GiB on the card", stage, self.load_seconds[stage], gib)
+        logger.info("%s: loaded in %.1f s, %.2f GiB on the GPU", stage, self.load_seconds[stage], gib)
 
     def warm_up(
         self, stage: str, fast_paths: Sequence[str], run: Callable[[int], object], sizes: Sequence[int]
@@ -191,5 +191,5 @@ class ModelProcess:
             device=self.device,
             weights=dict(self.weights),
             load_seconds=dict(self.load_seconds),
-            memory=card_memory(self.device),
+            memory=gpu_memory(self.device),
         )

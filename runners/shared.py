@@ -1,9 +1,9 @@
 """Several stages in one process: one CUDA context, one allocator.
 
 The stages that `services.shared` names run here instead of in processes of their own, behind the same batched
-methods. On a card that is nearly full their models take turns, so that the memory in work is the largest
+methods. On a GPU that is nearly full their models take turns, so that the memory in work is the largest
 stage's and not the sum; only the video, small in memory and long in time, renders beside them. Where there is
-room each has a stream instead: kernels of several stages run at once, while a card gives processes turns, and
+room each has a stream instead: kernels of several stages run at once, while a GPU gives processes turns, and
 whoever changes waits.
 """
 
@@ -93,7 +93,7 @@ def _turns() -> Place:
 
 
 def _streams_of(stages: Sequence[StageName]) -> Place:
-    """Each stage's own stream; the short ones' kernels come before those of the flows, which fill a card."""
+    """Each stage's own stream; the short ones' kernels come before those of the flows, which fill a GPU."""
     if CONFIGURATION.device != "cuda":
         return lambda stage: nullcontext()
     import torch

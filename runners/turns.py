@@ -3,7 +3,7 @@
     generate          [flows of 1][clean-up, file, answer]          [flows of 3][...
     generate_beside               [flows of 2          ][clean-up, file, answer]
 
-A card that already has the next object's kernels does not wait while the host looks at the last one's splats,
+A GPU that already has the next object's kernels does not wait while the host looks at the last one's splats,
 writes their file, answers and gets another job. Such work has a stream of its own: in the models' it would
 come after all that the next object's flows have put there.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-BEFORE_OTHERS = -1  # the priority of short kernels: a flow's would fill the card for hundreds of ms
+BEFORE_OTHERS = -1  # the priority of short kernels: a flow's would fill the GPU for hundreds of ms
 
 
 class Turn:

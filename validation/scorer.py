@@ -134,7 +134,7 @@ class Scorer:
         seen = self.embed_views(self._prepared(views)).split([len(some) for some in views])
         numbers = torch.stack(
             [self._numbers(*item) for item in zip(seen, words, shown, strict=True)]
-        ).tolist()  # once for all: every number fetched alone would wait for the card
+        ).tolist()  # once for all: every number fetched alone would wait for the GPU
         return [
             Scores(
                 alignment=None if prompt is None else alignment,

@@ -44,14 +44,14 @@ def cases(lab: Lab) -> Iterator[Case]:
 
 
 def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
-    on_card = torch.randn(floats, device=lab.device)
+    on_gpu = torch.randn(floats, device=lab.device)
     pinned = torch.empty(floats, pin_memory=True)
 
     def mapped() -> Call:
         def run() -> None:
             with file.open("r+b") as handle:
                 handle.truncate(4 * floats)  # torch maps whole files
-            torch.from_file(str(file), shared=True, size=floats).copy_(on_card)
+            torch.from_file(str(file), shared=True, size=floats).copy_(on_gpu)
 
         return run
 
@@ -60,16 +60,16 @@ def _transfers(lab: Lab, floats: int, file: Path) -> Iterator[Case]:
 
     def staged() -> Call:
         def run() -> None:  # into memory that the file has already
-            pinned.copy_(on_card)
+            pinned.copy_(on_gpu)
             fill(str(file), memoryview(pinned.numpy()).cast("B"))  # type: ignore[arg-type]
 
         return run
 
     work = Work(transferred_bytes=4 * floats)
-    yield Case(name="card to pinned memory", build=lambda: lambda: pinned.copy_(on_card), work=work)
-    yield Case(name="card to pinned memory to file", build=staged, work=work)
-    yield Case(name="card to the mapped file", build=mapped, work=work)
-    yield Case(name="mapped file to card", build=upload, work=work)
+    yield Case(name="GPU to pinned memory", build=lambda: lambda: pinned.copy_(on_gpu), work=work)
+    yield Case(name="GPU to pinned memory to file", build=staged, work=work)
+    yield Case(name="GPU to the mapped file", build=mapped, work=work)
+    yield Case(name="mapped file to GPU", build=upload, work=work)
 
 
 if __name__ == "__main__":

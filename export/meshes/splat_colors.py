@@ -72,7 +72,7 @@ class SplatPictures:
         return around(radius, num_views=self.num_views, size=self.size)
 
     def taken(self, cameras: Cameras) -> UInt8[np.ndarray, "views height width 4"]:
-        """Colour times coverage, and coverage, in 8 bits: a quarter of what would leave a card otherwise."""
+        """Colour times coverage, and coverage, in 8 bits: a quarter of what would leave a GPU otherwise."""
         parts = []
         for batch in cameras.batches(VIEWS_AT_ONCE):
             between_steps()

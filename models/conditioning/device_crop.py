@@ -1,8 +1,8 @@
-"""`crop_to_object` on a card: the same steps as Pillow's, as two products with matrices of Lanczos weights.
+"""`crop_to_object` on a GPU: the same steps as Pillow's, as two products with matrices of Lanczos weights.
 
-    RGBA -> card, squared -> premultiplied -> columns, rows resized (rounded to 8 bits in between) -> on black
+    RGBA -> GPU, squared -> premultiplied -> columns, rows resized (rounded to 8 bits in between) -> on black
 
-The box is found on the host, where the image comes from, so nothing waits for the card, not even for what it
+The box is found on the host, where the image comes from, so nothing waits for the GPU, not even for what it
 does for the object before.
 """
 

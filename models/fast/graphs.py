@@ -1,12 +1,12 @@
 """CUDA graphs: the kernels of a function, recorded once per shape and replayed by a single launch.
 
-A host that launches 500 small kernels one by one is slower than the card that runs them. A replay costs the
-host some microseconds, and nothing on the card waits between two kernels.
+A host that launches 500 small kernels one by one is slower than the GPU that runs them. A replay costs the
+host some microseconds, and nothing on the GPU waits between two kernels.
 
 Inputs are copied into buffers that stay where they are, results are copied out, so callers see ordinary
 tensors. All recordings of a recorder share one memory pool: they must not run at the same time, which a lock
 sees to. On a CPU the same buffers are used and the function is simply called: results are those of the
-recorded kernels up to rounding, and tests need no card.
+recorded kernels up to rounding, and tests need no GPU.
 """
 
 import threading
@@ -52,9 +52,9 @@ class GraphRecorder:
     def __init__(self, device: torch.device | str) -> None:
         """Makes the pool; nothing is recorded yet."""
         self._device = torch.device(device)
-        on_card = self._device.type == "cuda"
-        self._pool = torch.cuda.graph_pool_handle() if on_card else None
-        self._stream = torch.cuda.Stream(self._device) if on_card else None
+        on_gpu = self._device.type == "cuda"
+        self._pool = torch.cuda.graph_pool_handle() if on_gpu else None
+        self._stream = torch.cuda.Stream(self._device) if on_gpu else None
         self._lock = threading.Lock()
         self._storages: dict[Hashable, list[_Storage]] = {}
         self._recordings: dict[tuple[str, Hashable, Hashable], _Recording] = {}
@@ -77,7 +77,7 @@ class GraphRecorder:
         Args:
             group: Whose function it is; in a group, inputs of the same place, shape and type share a buffer.
             key: Tells functions of the same group and input shapes apart.
-            function: Of tensors alone, without any wait for the card; whatever else it reads must stay where
+            function: Of tensors alone, without any wait for the GPU; whatever else it reads must stay where
                 it is and must not change.
             inputs: Not to be changed in place between two calls: a tensor that was the last one in its place
                 is not copied again.

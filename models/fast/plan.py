@@ -38,7 +38,7 @@ class Switches:
     def for_device(
         cls, device: torch.device, *, graphs: bool = True, recorded_voxels: int = MAX_VOXELS
     ) -> "Switches":
-        """Everything that pays: all of it on a card, nothing on a CPU, which has its own kernels."""
+        """Everything that pays: all of it on a GPU, nothing on a CPU, which has its own kernels."""
         on = device.type == "cuda"
         return cls(blocks=on, residuals=on, decoder=on, graphs=on and graphs, recorded_voxels=recorded_voxels)
 

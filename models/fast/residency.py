@@ -1,7 +1,7 @@
-"""Keeping networks on the card only while they work.
+"""Keeping networks on the GPU only while they work.
 
-The weights rest in pinned host memory and are copied to the card for the length of a `with` block. They are
-frozen, so nothing is copied back. The card's memory goes back to torch's allocator, where the next network
+The weights rest in pinned host memory and are copied to the GPU for the length of a `with` block. They are
+frozen, so nothing is copied back. The GPU's memory goes back to torch's allocator, where the next network
 finds it.
 """
 
@@ -21,7 +21,7 @@ class HostResident:
     """Networks whose weights rest in host memory."""
 
     def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
-        """Moves the weights of `modules` to the host; without a card to leave they stay where they are."""
+        """Moves the weights of `modules` to the host; without a GPU to leave they stay where they are."""
         self._device = device
         self._resting: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {}
         if device.type != "cuda":

@@ -138,7 +138,7 @@ def _placed(gaussians: Gaussians, placement: Placement) -> Gaussians:
 
 _REACH = 1 << 19  # cells on either side of the grid's origin; farther strays share the outermost ones
 _SPAN = 2 * _REACH
-_JUMPS = 6  # cut a path of 64 cells short: rounds are few, and the host waits for the card in each
+_JUMPS = 6  # cut a path of 64 cells short: rounds are few, and the host waits for the GPU in each
 _HALF_NEIGHBOURHOOD = [
     (dx, dy, dz) for dx in (-1, 0, 1) for dy in (-1, 0, 1) for dz in (-1, 0, 1) if (dx, dy, dz) > (0, 0, 0)
 ]

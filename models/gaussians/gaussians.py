@@ -53,7 +53,7 @@ class Gaussians:
 
     def select(self, index: Bool[Tensor, "splats"] | Int[Tensor, "kept"]) -> "Gaussians":
         """The splats that a boolean mask or an index names, in that order."""
-        if index.dtype == torch.bool:  # once for all fields: on a card each search is a wait
+        if index.dtype == torch.bool:  # once for all fields: on a GPU each search is a wait
             (index,) = index.nonzero(as_tuple=True)
         return Gaussians(
             means=self.means[index],

@@ -4,7 +4,7 @@
     text_encoder_2/  T5-XXL's encoder, 4.8 B values; all of its linear layers may be quantised
     text_encoder/, vae/, tokenizer*/, scheduler/   small; by their libraries' own loaders
 
-A quantised layer is made while its weight is read: the bf16 model never lies on the card as a whole.
+A quantised layer is made while its weight is read: the bf16 model never lies on the GPU as a whole.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Attention over groups of different lengths, for cards: the flash kernel of torch's own `varlen_attn`.
+"""Attention over groups of different lengths, for GPUs: the flash kernel of torch's own `varlen_attn`.
 
 The module that torch offers it in imports the compiler, a second or two of every process; this one does not.
 """

@@ -62,7 +62,7 @@ class MatteCutter:
         recorder = self._recorder
         if recorder is None:
             return self.network(pixels)
-        # one by one: a single image nearly fills the card, and only one size has to be recorded
+        # one by one: a single image nearly fills the GPU, and only one size has to be recorded
         runs = [
             recorder.run("matting", "matte", lambda x: (self.network(x),), [image])
             for image in pixels.split(1)

@@ -62,7 +62,7 @@ class VoxelGrid:
         Args:
             coords: The rows.
             counts: Voxels of each object, from whoever put the rows together: they are taken as they are, so
-                that the host need not wait for the card to look at the rows.
+                that the host need not wait for the GPU to look at the rows.
 
         Raises:
             ValueError: The rows are not [voxels, 4] integers, or objects are interleaved, missing or out

@@ -165,7 +165,7 @@ class ImageTo3D:
         on_placed: Callable[[int, int], None] | None = None,
         kept: dict[int, ObjectLatents] | None = None,
     ) -> list[Gaussians | MinerError]:
-        """Splats, or what went wrong, for each image; a card may still be at work on them.
+        """Splats, or what went wrong, for each image; a GPU may still be at work on them.
 
         Args:
             images: RGBA with straight alpha, of any sizes.

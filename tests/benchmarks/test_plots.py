@@ -11,7 +11,7 @@ from benchmarks import plots
 
 POINT = {"median_ms": 100.0, "p95_ms": 110.0}
 SCALING = {
-    "environment": {"device": "card", "torch": "2"},
+    "environment": {"device": "GPU", "torch": "2"},
     "curves": {
         "voxels: latent flow": {"16000": POINT, "8000": {"median_ms": 60.0, "p95_ms": 61.0}},
         "batch: matting": {"1": POINT, "2": {"median_ms": 150.0, "p95_ms": 160.0}, "8": {"failed": "memory"}},

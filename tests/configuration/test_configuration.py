@@ -104,7 +104,7 @@ def test_a_mistake_in_the_file_is_refused_with_its_line(
         ("MINER__IMAGE_TO_3D__FAST__LATENTS__CFG_INTERVAL", "[0.5, 2]", "cfg_interval"),
         ("MINER__PROFILE", "48gb", "profile: must be"),
         ("MINER__DEVICE", "tpu", "device: must be"),
-        ("MINER__DEVICE", "cuda", "no card"),
+        ("MINER__DEVICE", "cuda", "no GPU"),
     ],
 )
 def test_a_mistake_in_the_environment_is_refused_with_its_variable(
@@ -166,7 +166,7 @@ def test_auto_takes_the_largest_profile_that_fits(tmp_path: Path) -> None:
     for folder in ("models/embedded", "weights/24gb"):
         fill(tmp_path / folder)
     chosen = [
-        choose_profile(profile="auto", weights="auto", device="auto", base=tmp_path, card_bytes=gib * GIB)
+        choose_profile(profile="auto", weights="auto", device="auto", base=tmp_path, gpu_bytes=gib * GIB)
         for gib in (0, 16, 24, 80)
     ]
     assert [choice.profile for choice in chosen] == ["embedded", "embedded", "24gb", "24gb"]
@@ -175,11 +175,11 @@ def test_auto_takes_the_largest_profile_that_fits(tmp_path: Path) -> None:
 
 def test_a_profile_asked_for_by_name_must_be_able_to_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"24gb: no weights in weights/24gb"):
-        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, card_bytes=24 * GIB)
+        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, gpu_bytes=24 * GIB)
     (tmp_path / "weights/24gb/matte").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=r"24gb: weights in weights/24gb lack .*pipeline.json"):
-        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, card_bytes=24 * GIB)
+        choose_profile(profile="24gb", weights="auto", device="auto", base=tmp_path, gpu_bytes=24 * GIB)
     (tmp_path / "weights/24gb/matte").rmdir()
     fill(tmp_path / "weights/24gb")
-    with pytest.raises(ConfigurationError, match="24gb: needs a card with 22 GiB"):
-        choose_profile(profile="24gb", weights="auto", device="cpu", base=tmp_path, card_bytes=24 * GIB)
+    with pytest.raises(ConfigurationError, match="24gb: needs a GPU with 22 GiB"):
+        choose_profile(profile="24gb", weights="auto", device="cpu", base=tmp_path, gpu_bytes=24 * GIB)

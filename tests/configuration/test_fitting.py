@@ -10,14 +10,14 @@ FILE = ROOT / "configuration.yaml"
 H200 = 140.0
 
 
-def start(card_gib: float, profile: str, **keys: str) -> None:
+def start(gpu_gib: float, profile: str, **keys: str) -> None:
     environment = {f"MINER__{key.upper()}": value for key, value in keys.items()}
     environment |= {"WEIGHTS": "random", "MINER__PROFILE": profile}
-    read_configuration(FILE, environment, lambda: int(card_gib * GIB))
+    read_configuration(FILE, environment, lambda: int(gpu_gib * GIB))
 
 
 @pytest.mark.parametrize(
-    ("card_gib", "profile", "keys"),
+    ("gpu_gib", "profile", "keys"),
     [
         (24.0, "24gb", {}),
         (48.0, "80gb", {}),
@@ -30,12 +30,12 @@ def start(card_gib: float, profile: str, **keys: str) -> None:
         (H200, "80gb", {"services__image_to_3d__workers": "2", "services__shared": "[]"}),
     ],
 )
-def test_what_was_measured_to_work_may_start(card_gib: float, profile: str, keys: dict[str, str]) -> None:
-    start(card_gib, profile, **keys)
+def test_what_was_measured_to_work_may_start(gpu_gib: float, profile: str, keys: dict[str, str]) -> None:
+    start(gpu_gib, profile, **keys)
 
 
 @pytest.mark.parametrize(
-    ("card_gib", "profile", "keys", "said"),
+    ("gpu_gib", "profile", "keys", "said"),
     [
         (H200, "24gb", {"services__turns": "false"}, ["memory_limit_gib: 21.4", "services.turns: false"]),
         (24.0, "24gb", {"services__turns": "false"}, ["memory_limit_gib: 21.4", "services.turns: false"]),
@@ -45,10 +45,10 @@ def test_what_was_measured_to_work_may_start(card_gib: float, profile: str, keys
     ],
 )
 def test_what_cannot_fit_is_refused_in_one_sentence(
-    card_gib: float, profile: str, keys: dict[str, str], said: list[str]
+    gpu_gib: float, profile: str, keys: dict[str, str], said: list[str]
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        start(card_gib, profile, **keys)
+        start(gpu_gib, profile, **keys)
     sentence = str(raised.value)
     assert all(part in sentence for part in said), sentence
     assert "\n" not in sentence

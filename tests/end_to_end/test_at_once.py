@@ -1,4 +1,4 @@
-"""How large cards are used, on the CPU: stages share a process but take no turns, objects overlap."""
+"""How large GPUs are used, on the CPU: stages share a process but take no turns, objects overlap."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""A published profile, as its preset sets it up, on tiny networks and without a card."""
+"""A published profile, as its preset sets it up, on tiny networks and without a GPU."""
 
 import io
 import zipfile

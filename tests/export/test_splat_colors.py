@@ -137,7 +137,7 @@ def test_in_place_and_finished_are_one_mesh(ring: Surface) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.filterwarnings("default")  # gsplat's build helpers warn on some toolchains
-def test_pictures_from_a_card_give_the_same_colours(ring: Surface, pictures: SplatPictures) -> None:
+def test_pictures_from_a_gpu_give_the_same_colours(ring: Surface, pictures: SplatPictures) -> None:
     settings = FinishSettings(faces=3000, texture=256)
     made: list[FinishedMesh] = [
         finish(ring, settings, source)[0] for source in (pictures, pictures_of(ring, "cuda"))

@@ -1,4 +1,4 @@
-"""Counts the moments at which a host would wait for its card, on any device."""
+"""Counts the moments at which a host would wait for its GPU, on any device."""
 
 import traceback
 from collections.abc import Iterator

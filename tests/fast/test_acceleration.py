@@ -83,7 +83,7 @@ def test_padded_latent_steps_serve_object_after_object() -> None:
 
 
 class Rehearsing(GraphRecorder):
-    """Runs the short function as well, as a card does before it records a further size."""
+    """Runs the short function as well, as a GPU does before it records a further size."""
 
     def run(self, *arguments: Any, **options: Any) -> tuple[Tensor, ...]:
         _, _, function, inputs = arguments

@@ -42,7 +42,7 @@ def test_fused_blocks_change_rounding_only(shape: tuple[int, ...]) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @torch.no_grad()
-def test_a_card_draws_the_same() -> None:
+def test_a_gpu_draws_the_same() -> None:
     decoder = tiny_decoder()
     z = torch.randn(2, 4, 9, 16, generator=torch.Generator().manual_seed(1))
     expected = copy.deepcopy(decoder).double()(z.double())

@@ -77,7 +77,7 @@ def test_nf4_picks_the_nearest_level() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_the_fp8_product_of_the_card_is_the_reference() -> None:
+def test_the_fp8_product_of_the_gpu_is_the_reference() -> None:
     weight, inputs = weight_and_input("cuda")
     layer = Float8Linear(weight)
     rows = inputs.flatten(0, 1)

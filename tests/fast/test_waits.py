@@ -1,4 +1,4 @@
-"""The host does not wait for the card between the stages: it reads nothing that it could do without."""
+"""The host does not wait for the GPU between the stages: it reads nothing that it could do without."""
 
 import torch
 
@@ -40,7 +40,7 @@ def test_structure_steps_read_nothing() -> None:
 
 
 def rows_alone(block: PlainBlock, x: torch.Tensor, offsets: torch.Tensor, longest: int) -> torch.Tensor:
-    """Stands for the attention kernel, which reads its windows on the card."""
+    """Stands for the attention kernel, which reads its windows on the GPU."""
     out: torch.Tensor = block.mlp(x)
     return out
 

@@ -64,7 +64,7 @@ def test_other_flow_weights_drop_in(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_weights_are_on_the_card_only_while_they_work() -> None:
+def test_weights_are_on_the_gpu_only_while_they_work() -> None:
     device = torch.device("cuda")
     layer = torch.nn.Linear(1024, 1024, device=device).requires_grad_(False)
     before = layer.weight.clone()

@@ -15,7 +15,7 @@ import pytest
 from command_line.places import ROOT
 from configuration import driver
 from configuration.leaves import ConfigurationError
-from configuration.profiles import choose_profile, largest_card_bytes
+from configuration.profiles import choose_profile, largest_gpu_bytes
 from runners.listening import refusal_of
 from tests.serving import EMBEDDED, free_port, serve_command
 
@@ -83,7 +83,7 @@ def test_ports_of_other_families_are_told_apart() -> None:
 
 def test_a_missing_driver_is_named() -> None:
     told = refused(serve_command("service:Miner", free_port()), MINER__DEVICE="cuda", CUDA_VISIBLE_DEVICES="")
-    assert "device: cuda was asked for, but the driver shows no card" in told
+    assert "device: cuda was asked for, but the driver shows no GPU" in told
 
 
 class Driver:
@@ -121,10 +121,10 @@ def test_torchs_cuda_is_known_without_importing_it() -> None:
 
 def test_a_torch_without_cuda_leaves_cards_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("configuration.profiles.torch_cuda", lambda: None)
-    monkeypatch.setattr(pynvml, "nvmlInit", lambda: pytest.fail("a card was looked for"))
-    assert largest_card_bytes() == 0
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: pytest.fail("a GPU was looked for"))
+    assert largest_gpu_bytes() == 0
     with pytest.raises(ConfigurationError, match="torch was built without CUDA"):
-        choose_profile(profile="auto", weights="auto", device="cuda", base=ROOT, card_bytes=0)
+        choose_profile(profile="auto", weights="auto", device="cuda", base=ROOT, gpu_bytes=0)
 
 
 @pytest.mark.skipif(
@@ -139,7 +139,7 @@ def test_weights_of_another_user_are_named(tmp_path: Path) -> None:
         folder.chmod(0o755)
     begin = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from configuration.profiles import *"
     code = (
-        f"choose_profile(profile='24gb', weights='{closed}', device='auto', base=Path('/'), card_bytes=2**35)"
+        f"choose_profile(profile='24gb', weights='{closed}', device='auto', base=Path('/'), gpu_bytes=2**35)"
     )
     other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c"]
     if subprocess.run([*other, begin], cwd="/", check=False, capture_output=True).returncode:

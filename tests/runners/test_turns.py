@@ -182,7 +182,7 @@ def test_finishing_does_not_come_after_the_next_objects_kernels() -> None:
     turns = Turns(device, overlap=True)
     large, small = torch.randn(8192, 8192, device=device), torch.randn(1000, device=device)
     _ = large @ large
-    with turns.aside():  # kernels are loaded and memory is taken at first use, which waits for the card
+    with turns.aside():  # kernels are loaded and memory is taken at first use, which waits for the GPU
         small.double().sum().item()
     torch.cuda.synchronize()
     for _ in range(100):  # two seconds of fp32 products

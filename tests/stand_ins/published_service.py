@@ -1,9 +1,9 @@
 """The real service on a published profile: `bentoml serve tests.stand_ins.published_service:Miner`."""
 
-from tests.stand_ins import without_card
+from tests.stand_ins import without_gpu
 
-without_card.install()
-without_card.install_fast_paths()
+without_gpu.install()
+without_gpu.install_fast_paths()
 
 from service import Miner  # noqa: E402
 

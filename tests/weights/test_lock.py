@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def choose(folder: Path) -> Choice:
     return choose_profile(
-        profile="24gb", weights="auto", device="auto", base=folder.parents[1], card_bytes=24 * GIB
+        profile="24gb", weights="auto", device="auto", base=folder.parents[1], gpu_bytes=24 * GIB
     )
 
 
@@ -70,5 +70,5 @@ def test_without_a_gpu_a_folder_of_downloaded_weights_is_not_taken_for_the_embed
 ) -> None:
     with pytest.raises(ConfigurationError, match="are downloaded ones, which need a GPU"):
         choose_profile(
-            profile=profile, weights=str(folder), device="auto", base=folder.parents[1], card_bytes=0
+            profile=profile, weights=str(folder), device="auto", base=folder.parents[1], gpu_bytes=0
         )

@@ -139,10 +139,10 @@ def test_the_seed_decides_the_tensors() -> None:
     assert float(drawn(1).std()) == pytest.approx(1 / 16, rel=0.05)
 
 
-def test_random_weights_need_a_card_and_say_what_they_are() -> None:
+def test_random_weights_need_a_gpu_and_say_what_they_are() -> None:
     def choose(profile: str, weights: str, gib: int) -> str:
         choice = choose_profile(
-            profile=profile, weights=weights, device="auto", base=Path(), card_bytes=gib * GIB
+            profile=profile, weights=weights, device="auto", base=Path(), gpu_bytes=gib * GIB
         )
         assert "RANDOM" in choice.reason
         return choice.profile
@@ -151,7 +151,7 @@ def test_random_weights_need_a_card_and_say_what_they_are() -> None:
     assert choose("24gb", "random:32768", 80) == "24gb"
     assert choose("auto", "random", 24) == "24gb"
     for profile, weights, gib, message in (
-        ("auto", "random", 0, "needs a card"),
+        ("auto", "random", 0, "needs a GPU"),
         ("embedded", "random", 80, "no published shapes"),
         ("24gb", "random:many", 80, "must name 1 to"),
     ):

@@ -43,7 +43,7 @@ class ImageSwitches:
 
     @classmethod
     def for_device(cls, device: torch.device) -> "ImageSwitches":
-        """Everything on a card, nothing on a CPU."""
+        """Everything on a GPU, nothing on a CPU."""
         on = device.type == "cuda"
         return cls(blocks=on, autoencoder=on, graphs=on, prompts=KEPT_PROMPTS if on else 0)
 

@@ -2,7 +2,7 @@
 
     h = W1 * SiLU(GN(x));   h = W2 * SiLU(GN(h + b1));   x = W * x + h + (b2 + b)
 
-Images lie channels last, as the convolutions of a card want them. The formula is that of diffusers' own.
+Images lie channels last, as the convolutions of a GPU want them. The formula is that of diffusers' own.
 """
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a card runs as one kernel of our own; anywhere else it is the same formula in plain operations."""
+"""What a GPU runs as one kernel of our own; anywhere else it is the same formula in plain operations."""
 
 from models.fast.kernels.float8 import few_rows_product, float8_rows
 from models.fast.kernels.groups import biased_sum, group_normed

@@ -1,7 +1,7 @@
 """Queries and keys between the product that makes them and attention: RMS norm, and fillers of padded groups.
 
 `models.fast.trellis.attention` has the theory of the fillers. The tensors are [groups, length, 3 * channels]
-as `to_qkv` gives them, heads of equal width side by side; they are changed in place where a card runs this.
+as `to_qkv` gives them, heads of equal width side by side; they are changed in place where a GPU runs this.
 """
 
 import torch

@@ -2,7 +2,7 @@
 
     W[o, :] = s[o] * q[o, :],   s[o] = max |W[o, :]| / 448
 
-`Float8Linear` multiplies in fp8 too where the card has fp8 matrix units (compute capability 8.9 and up):
+`Float8Linear` multiplies in fp8 too where the GPU has fp8 matrix units (compute capability 8.9 and up):
 each row of the input gets a scale of its own at run time, and the product is scaled back by both. A handful
 of rows keeps its precision and takes the weight's codes as they are. Elsewhere the weight is widened before
 the product, whose sum is that of the input's precision.

@@ -64,12 +64,12 @@ def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cudnn_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """cuDNN's, half precision on a card."""
+    """cuDNN's, half precision on a GPU."""
     out = torch.ops.aten._scaled_dot_product_cudnn_attention(q, k, v, None, True)
     return out[0], out[1].reshape(q.shape[:3])
 
 
 def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """The flash kernel, half precision on a card."""
+    """The flash kernel, half precision on a GPU."""
     out = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v)
     return out[0], out[1].reshape(q.shape[:3])

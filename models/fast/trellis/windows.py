@@ -1,4 +1,4 @@
-"""Attention windows of a padded grid: sorted rows and where each window starts, without waiting for the card.
+"""Attention windows of a padded grid: sorted rows and where each window starts, without waiting for the GPU.
 
 Every window of the cube has its place, the empty ones with no rows, so that their number is known beforehand.
 Padding stands behind the last window.

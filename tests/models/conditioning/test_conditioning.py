@@ -59,11 +59,11 @@ def test_an_image_without_an_object_is_an_error_of_its_own(opaque: int) -> None:
 @pytest.mark.parametrize(
     ("left", "top", "side", "size"), [(50, 5, 41, 48), (0, 0, 41, 48), (70, 30, 25, 14), (20, 10, 30, 140)]
 )
-def test_the_crop_on_a_card_is_pillows_within_one_level(
+def test_the_crop_on_a_gpu_is_pillows_within_one_level(
     left: int, top: int, side: int, size: int, device: str
 ) -> None:
     if device == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no card")
+        pytest.skip("no GPU")
     image = np.random.default_rng(0).integers(0, 256, (60, 100, 4), np.uint8)
     image[..., 3] //= 2  # half transparent around the object, which has soft and hard pixels
     image[top : top + side, left : left + side, 3] |= 208
@@ -78,7 +78,7 @@ def test_the_crop_on_a_card_is_pillows_within_one_level(
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_crop_does_not_wait_for_what_a_card_still_does() -> None:
+def test_a_crop_does_not_wait_for_what_a_gpu_still_does() -> None:
     device = torch.device("cuda")
     image, large = square_on_transparent(20, 10, 30), torch.randn(8192, 8192, device=device)
     image.setflags(write=False)  # as it comes from another process

@@ -1,4 +1,4 @@
-"""Lets a published profile run without a card: chosen as on a card of 24 GiB, then put on the CPU."""
+"""Lets a published profile run without a GPU: chosen as on a GPU of 24 GiB, then put on the CPU."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ def install() -> None:
 
 
 def install_fast_paths() -> None:
-    """What a card would switch on is switched on here too (if the configuration asks for it), uncompiled."""
+    """What a GPU would switch on is switched on here too (if the configuration asks for it), uncompiled."""
     from models.fast.flux.acceleration import ImageSwitches
     from models.fast.plan import Switches
 
@@ -28,4 +28,4 @@ def install_fast_paths() -> None:
 
 
 def _choose(**asked: Any) -> Choice:
-    return replace(choose_profile(**{**asked, "card_bytes": CARD_BYTES}), device="cpu")
+    return replace(choose_profile(**{**asked, "gpu_bytes": CARD_BYTES}), device="cpu")
