@@ -6,57 +6,38 @@ picture ─> resized, normalised ──> image tower ──> unit embedding ─�
                                                   image embeddings ───> linear head, mean: aesthetics
 """
 
-import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import open_clip
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import interpolate
 
 from models.errors import WeightsError
 from models.fast.graphs import GraphRecorder
-from models.prompt_lengths import cut
 from models.weights.guard import weights_in
-from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
+from models.weights.random_tensors import random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
+from validation.clip import ClipTowers, read_config
 from validation.scores import Scores
 
-CONFIG = "open_clip_config.json"
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-T = TypeVar("T")
-Tokenizer = Callable[..., Tensor]  # of texts and `context_length`
 BEST_VIEWS = 2  # between which the side that a picture shows lies
-PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
+T = TypeVar("T")
 
 
 class Scorer:
     """An open_clip model with an aesthetics head on its image embedding; make one with `load`."""
 
-    def __init__(
-        self,
-        model: open_clip.CLIP,
-        tokenizer: Tokenizer,
-        head: AestheticsHead,
-        *,
-        device: torch.device,
-        recorder: GraphRecorder | None = None,
-    ) -> None:
-        """Takes the model and its parts, and what records its kernels if they are to be replayed."""
-        self._recorder = recorder
-        self._model = model
-        self._tokenizer = tokenizer
+    def __init__(self, clip: ClipTowers, head: AestheticsHead) -> None:
+        """Takes the model and the head."""
+        self._clip = clip
         self._head = head
-        self._device = device
-        self._dtype = next(model.visual.parameters()).dtype
-        settings = model.visual.preprocess_cfg
+        settings = clip.picture_settings
         self._size = _side(settings["size"])
-        self._mean = torch.tensor(settings["mean"], device=device)[:, None, None]
-        self._std = torch.tensor(settings["std"], device=device)[:, None, None]
+        self._mean = torch.tensor(settings["mean"], device=clip.device)[:, None, None]
+        self._std = torch.tensor(settings["std"], device=clip.device)[:, None, None]
 
     @classmethod
     def load(
@@ -80,25 +61,18 @@ class Scorer:
         Raises:
             WeightsError: Something is missing, damaged, or does not fit together.
         """
-        clip = folder / "clip"
-        if random := random_weights_of(clip):
-            return _random_scorer(clip, random, device=torch.device(device), dtype=dtype, recorder=recorder)
-        check_clip_folder(clip)
+        towers = ClipTowers.load(folder / "clip", device=device, dtype=dtype, recorder=recorder)
+        with weights_in(folder / "clip"):
+            embedding_size = int(read_config(folder / "clip")["model_cfg"]["embed_dim"])
+        if random := random_weights_of(folder / "clip"):
+            return cls(towers, _random_head(embedding_size, random.seed, towers.device))
         head = AestheticsHead.load(find_head(folder), device=device)
-        source = f"local-dir:{clip.resolve()}"
-        with weights_in(clip):
-            model = open_clip.create_model(
-                source, precision=PRECISIONS[dtype], device=device, require_pretrained=True
-            )
-            tokenizer = open_clip.get_tokenizer(source)
-            embedding_size = json.loads((clip / CONFIG).read_text("utf-8"))["model_cfg"]["embed_dim"]
         if head.embedding_size != embedding_size:
             raise WeightsError(
-                f"{find_head(folder)} rates {head.embedding_size} numbers, the model in {clip} gives"
-                f" {embedding_size}"
+                f"{find_head(folder)} rates {head.embedding_size} numbers, the model in {folder / 'clip'}"
+                f" gives {embedding_size}"
             )
-        model = model.eval().requires_grad_(False)
-        return cls(model, tokenizer, head, device=torch.device(device), recorder=recorder)
+        return cls(towers, head)
 
     @torch.inference_mode()
     def score(
@@ -126,7 +100,9 @@ class Scorer:
             raise ValueError("an object without views")
         if not prompts:
             return []
-        if self._recorder is not None and len(prompts) > 1:  # one by one: only one size has to be recorded
+        if (
+            self._clip.recorder is not None and len(prompts) > 1
+        ):  # one by one: only one size has to be recorded
             items = zip(prompts, views, pictures, strict=True)
             return [self.score([prompt], [some], [picture])[0] for prompt, some, picture in items]
         words = self._embedded(prompts, self.embed_texts)
@@ -174,71 +150,30 @@ class Scorer:
 
     def cuts(self, prompt: str) -> list[str]:
         """Whether the text tower does not read all of a prompt, and how much it reads."""
-        room = 8 * len(prompt) + 16  # there are no more tokens than bytes, of which cleaning makes few more
-        ids = self._tokenizer([prompt], context_length=room)[0].tolist()
-        while len(ids) > 1 and ids[-1] == ids[-2]:  # all of the padding but one
-            ids.pop()
-        return cut("clip", len(ids) - 1, self._model.context_length)
+        return self._clip.cuts(prompt)
 
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
         """Unit-norm embeddings."""
-        tokens = self._tokenizer(list(texts)).to(self._device)
-        return normalize(self._run("clip_texts", self._model.encode_text, tokens).float(), dim=-1)
+        return self._clip.embed_texts(texts)
 
     def embed_views(self, pictures: Float[Tensor, "views 3 height width"]) -> Float[Tensor, "views embed"]:
         """Unit-norm embeddings of prepared views."""
-        embedded = self._run("clip_views", self._model.encode_image, pictures.to(self._dtype))
-        return normalize(embedded.float(), dim=-1)
-
-    def _run(self, group: str, tower: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        if self._recorder is None:
-            return tower(x)
-        return self._recorder.run(group, "embed", lambda buffer: (tower(buffer),), [x])[0]
+        return self._clip.embed_views(pictures)
 
     def prepare(self, views: Shaped[Tensor, "views height width 3"]) -> Float[Tensor, "views 3 size size"]:
         """Resized as the model wants it (bicubic, antialiased) and normalised."""
-        pictures = views.to(self._device).permute(0, 3, 1, 2)
+        pictures = views.to(self._clip.device).permute(0, 3, 1, 2)
         pictures = pictures.float() / 255 if views.dtype == torch.uint8 else pictures.float()
         size = (self._size, self._size)
         resized = interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(0, 1)
         return (resized - self._mean) / self._std
 
 
-def _random_scorer(
-    clip: Path,
-    weights: RandomWeights,
-    *,
-    device: torch.device,
-    dtype: torch.dtype,
-    recorder: GraphRecorder | None,
-) -> Scorer:
-    """A scorer of the architecture in `clip`, for benchmarks; its tokenizer comes with open_clip."""
-    config = json.loads((clip / CONFIG).read_text(encoding="utf-8"))
-    build = partial(open_clip.CLIP, **config["model_cfg"], output_dict=False)
-    model = random_module(build, weights, device=device, dtype=dtype)
-    size = config["model_cfg"]["vision_cfg"]["image_size"]
-    model.visual.preprocess_cfg = {**config["preprocess_cfg"], "size": size}
-    generator = torch.Generator(device).manual_seed(weights.seed)
-    weight = torch.randn(1, config["model_cfg"]["embed_dim"], device=device, generator=generator)
-    head = AestheticsHead(weight, torch.full((1,), 5.0, device=device))
-    return Scorer(model, open_clip.SimpleTokenizer(), head, device=device, recorder=recorder)
-
-
-def check_clip_folder(folder: Path) -> None:
-    """Whether config and weights are there: without weights open_clip would start from random ones.
-
-    Raises:
-        WeightsError: One of them is missing or the config is not readable.
-    """
-    config = folder / CONFIG
-    if not config.is_file():
-        raise WeightsError(f"no {CONFIG} in {folder}")
-    with weights_in(config):
-        content = json.loads(config.read_text(encoding="utf-8"))
-    if "model_cfg" not in content:
-        raise WeightsError(f"{config} lacks model_cfg")
-    if not any((folder / name).is_file() for name in WEIGHTS):
-        raise WeightsError(f"{folder} lacks {' or '.join(WEIGHTS)}")
+def _random_head(embedding_size: int, seed: int, device: torch.device) -> AestheticsHead:
+    """For benchmarks."""
+    generator = torch.Generator(device).manual_seed(seed)
+    weight = torch.randn(1, embedding_size, device=device, generator=generator)
+    return AestheticsHead(weight, torch.full((1,), 5.0, device=device))
 
 
 def _side(size: int | Sequence[int]) -> int:

@@ -83,7 +83,7 @@ def test_any_prompt_is_scored(scorer: Scorer) -> None:
 
 
 def test_what_is_cut_is_told(scorer: Scorer) -> None:
-    limit = scorer._tokenizer(["tree"]).shape[1]
+    limit = scorer._clip.tokenizer(["tree"]).shape[1]
     assert scorer.cuts("green tree") == scorer.cuts("") == []
     (told,) = scorer.cuts("tree " * 300)
     assert told == f"clip;read={limit};of=302"  # with the marks of both ends
