@@ -7,7 +7,6 @@ all.
 import asyncio
 import logging
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import bentoml
@@ -54,7 +53,7 @@ from runners.formats import (
     Wanted,
 )
 from runners.garbage import keep_for_good
-from runners.handover import Handover, handover_root
+from runners.handover import Handover, Reservation, handover_root
 from runners.inline import is_inline
 from runners.life.folders import use_scratch_folder
 from runners.life.metrics import look_after_folders
@@ -229,9 +228,9 @@ class Miner:
     async def _make(
         self, prompt: str, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
     ) -> Response:
-        async def product(ply: Path, watch: Stopwatch) -> Response:
+        async def product(made: Reservation, watch: Stopwatch) -> Response:
             stem = stem_of(prompt) if prompt else "object"
-            return await self._products.respond(formats, ply, watch, wanted, stem=stem, exact=exact)
+            return await self._products.respond(formats, made, watch, wanted, stem=stem, exact=exact)
 
         seconds = OPTIONS.deadline_seconds if deadline_is_short(formats) else OPTIONS.video_deadline_seconds
         return self._products.refusal(formats, wanted) or await self._desk.answer(

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from configuration.renamed import renamed_key
+
 Path = tuple[str, ...]
 
 
@@ -63,7 +65,7 @@ def parse_overrides(environment: Mapping[str, str], *, prefix: str, known: Leave
         path = tuple(variable.removeprefix(prefix).lower().split("__"))
         where = f"environment variable {variable}"
         if path not in known:
-            raise ConfigurationError(f"{'.'.join(path)}: no such key ({where})")
+            raise ConfigurationError(f"{'.'.join(path)}: {renamed_key(path) or 'no such key'} ({where})")
         if not text.strip():
             continue
         try:

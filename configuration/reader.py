@@ -20,6 +20,7 @@ from configuration.leaves import (
     place_of,
 )
 from configuration.profiles import choose_profile, largest_gpu_bytes
+from configuration.renamed import renamed_key, renamed_stage
 from configuration.schema import RANDOM, Configuration, Profile
 from configuration.stages import NAMES
 
@@ -96,6 +97,7 @@ def read_configuration(
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
     leaves = parse_yaml(text, name=path.name)
+    _refuse_renamed(leaves)
     presets = {where: leaves.pop(where) for where in [p for p in leaves if p[0] == "presets"]}
     _check_presets(presets, known=leaves)
     leaves |= _environment({**environment, **absolute_paths(environment)}, known=leaves)
@@ -151,6 +153,12 @@ def _expanded(text: str, where: str) -> Path:
         raise ConfigurationError(f"{error} ({where})") from error
 
 
+def _refuse_renamed(leaves: Leaves) -> None:
+    for path, leaf in leaves.items():
+        if (told := renamed_key(path)) is not None:
+            raise ConfigurationError(f"{'.'.join(path)}: {told} ({leaf.where})")
+
+
 def _check_presets(presets: Leaves, *, known: Leaves) -> None:
     for path, leaf in presets.items():
         if len(path) < 2:
@@ -198,7 +206,7 @@ def _validate(leaves: Leaves) -> Configuration:
 def _explain(leaves: Leaves, item: Any) -> str:
     path = tuple(str(part) for part in item["loc"] if not str(part).startswith(("constrained-", "literal")))
     where = place_of(leaves, path)
-    message = {
+    message = renamed_stage(item["input"]) or {
         "unexpected_keyword_argument": "no such key",
         "missing": "the key is missing",
         "missing_argument": "the key is missing",

@@ -10,20 +10,35 @@ from typing import TYPE_CHECKING, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One kind of work of a stage: a type of jobs, and the one method that takes them.
+
+    Attributes:
+        job: What travels to it, a `runners.messages.Job`.
+        result: What comes back, a `runners.messages.Result`.
+        method: Of the runner; it makes a list of `result` of a list of `job`.
+        overlaps: The next batch may begin while the last one is finished, if the section's `overlap` says so.
+    """
+
+    job: str
+    result: str
+    method: str = "generate"
+    overlaps: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageEntry:
     """What holds for one stage.
 
     Attributes:
         name: Of its sections in `configuration.yaml`, of its service and in `Server-Timing`.
-        runner: The BentoML service; its `generate` makes a list of `result` of a list of `job`.
-        job: What travels to it, a `runners.messages.Job`.
-        result: What comes back, a `runners.messages.Result`.
+        runner: The BentoML service.
+        operations: What it does.
         weights: Its folder inside the weights folder; None if it loads none.
         files: What a folder of weights must hold, as patterns inside `weights`; `a|b` is one of both.
         weights_gib: GiB that they take in half precision; for stages whose options decide, see `fitting`.
         work_gib: GiB that its work takes beside them on a GPU, with recorded kernels.
         makes_plys: No PLY can be made without it; of the others only further formats have need.
-        overlaps: The next batch may begin while the last one is finished, if the section's `overlap` says so.
         fills_gpu: Its kernels come after those of other stages that have a stream beside it.
         imports: Modules that take long to import; a process that holds several stages reads them ahead.
         works_beside: It does not take turns with the other stages of a shared process.
@@ -31,14 +46,12 @@ class StageEntry:
 
     name: str
     runner: str
-    job: str
-    result: str
+    operations: tuple[Operation, ...]
     weights: str | None = None
     files: tuple[str, ...] = ()
     weights_gib: float = 0.0
     work_gib: float = 0.0
     makes_plys: bool = True
-    overlaps: bool = False
     fills_gpu: bool = False
     imports: tuple[str, ...] = ()
     works_beside: bool = False
@@ -48,8 +61,7 @@ STAGES = (
     StageEntry(
         name="text_to_image",
         runner="runners.text_to_image:TextToImageRunner",
-        job="runners.messages:ImageJob",
-        result="runners.messages:ImageResult",
+        operations=(Operation(job="runners.messages:ImageJob", result="runners.messages:ImageResult"),),
         weights="text_to_image",
         files=("model_index.json",),
         work_gib=1.4,
@@ -57,8 +69,7 @@ STAGES = (
     StageEntry(
         name="matting",
         runner="runners.matting:MattingRunner",
-        job="runners.messages:MatteJob",
-        result="runners.messages:MatteResult",
+        operations=(Operation(job="runners.messages:MatteJob", result="runners.messages:MatteResult"),),
         weights="matte",
         weights_gib=0.08,
         work_gib=0.4,
@@ -66,20 +77,22 @@ STAGES = (
     StageEntry(
         name="image_to_3d",
         runner="runners.image_to_3d:ImageTo3DRunner",
-        job="runners.messages:SplatJob",
-        result="runners.messages:SplatResult",
+        operations=(
+            Operation(job="runners.messages:SplatJob", result="runners.messages:SplatResult", overlaps=True),
+            Operation(
+                job="runners.messages:MeshJob", result="runners.messages:MeshResult", method="decode_mesh"
+            ),
+        ),
         weights="image_to_3d",
         files=("pipeline.json", "image_cond_model/config.json"),
         weights_gib=3.0,
         work_gib=2.5,
-        overlaps=True,
         fills_gpu=True,
     ),
     StageEntry(
         name="validation",
         runner="runners.validation:ValidationRunner",
-        job="runners.messages:JudgeJob",
-        result="runners.messages:JudgeResult",
+        operations=(Operation(job="runners.messages:JudgeJob", result="runners.messages:JudgeResult"),),
         weights="validation",
         files=("clip/open_clip_config.json", "*.safetensors|*.pth"),
         weights_gib=0.8,
@@ -87,10 +100,16 @@ STAGES = (
         imports=("validation.scorer", "rendering.renderer"),
     ),
     StageEntry(
-        name="video",
-        runner="runners.finishing:VideoRunner",
-        job="runners.messages:VideoJob",
-        result="runners.messages:VideoResult",
+        name="finishing",
+        runner="runners.finishing:FinishingRunner",
+        operations=(
+            Operation(
+                job="runners.messages:SplatFileJob", result="runners.messages:FileResult", method="write"
+            ),
+            Operation(job="runners.messages:FilmJob", result="runners.messages:FileResult", method="film"),
+            Operation(job="runners.messages:ViewJob", result="runners.messages:FileResult", method="draw"),
+            Operation(job="runners.messages:GlbJob", result="runners.messages:GlbResult", method="make_glb"),
+        ),
         work_gib=0.6,
         makes_plys=False,
         works_beside=True,

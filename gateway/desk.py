@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from bentoml.exceptions import BentoMLException
 from starlette.responses import Response
@@ -15,11 +14,11 @@ from gateway.metrics import IN_WORK, RESULTS
 from gateway.pictures.sent import Pixels
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import StageFailedError, Stopwatch
-from runners.handover import Handover, HandoverError
+from runners.handover import Handover, HandoverError, Reservation
 from runners.messages import FailureKind
 from runners.shortages import is_out_of_space
 
-Product = Callable[[Path, Stopwatch], Awaitable[Response]]
+Product = Callable[[Reservation, Stopwatch], Awaitable[Response]]
 
 # Failures of a stage that say nothing of the request: another time it may well succeed.
 PASSING: Mapping[FailureKind, str] = {
@@ -76,7 +75,7 @@ class Desk:
             prompt: What to make; None where a picture says it.
             seed: -1 picks one.
             picture: What to make (see `Pipeline.make_ply`).
-            product: Makes the response's body from a finished PLY file.
+            product: Makes the response's body of the object that was made.
             deadline_seconds: From now until the response.
             formats: Of the files in the body; nothing else must be ready.
             exact: Whether the object shall not depend on other requests, to the last bit.
@@ -112,11 +111,11 @@ class Desk:
         exact: bool,
         deadline: asyncio.Timeout,
     ) -> Response:
-        with self._handover.reserve() as ply:
+        with self._handover.reserve() as files:
             outcome = await self._pipeline.make_ply(
                 prompt,
                 seed,
-                ply,
+                files,
                 watch,
                 picture=picture,
                 keep_latents=keep_latents,
@@ -124,7 +123,7 @@ class Desk:
                 spare_seconds=lambda: self._spare_seconds(deadline),
             )
             if outcome.rejection is None:
-                response = await product(ply, watch)
+                response = await product(files, watch)
             else:
                 response = rejected(outcome)
         response.headers["X-Seed"] = str(outcome.seed)

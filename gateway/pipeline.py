@@ -17,9 +17,8 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,23 +30,30 @@ from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.sent import Pixels
 from gateway.stages import Stage, StageFailedError, Stopwatch
-from runners.formats import FORMATS, Wanted
-from runners.handover import Handover
+from runners.formats import FORMATS, Source, Wanted
+from runners.handover import Handover, Reservation
 from runners.messages import (
+    FileJob,
+    FileResult,
+    FilmJob,
+    GlbJob,
     ImageJob,
     ImageResult,
     JudgeJob,
     JudgeResult,
     MatteJob,
     MatteResult,
+    MeshJob,
+    MeshResult,
+    SplatFileJob,
     SplatJob,
     SplatResult,
-    VideoJob,
-    VideoResult,
+    ViewJob,
 )
 
 TELLING, TELLING_FRAMES = 512, 6  # pixels and frames of a film whose time tells of others
-LABELS = {"film": "video", "mesh": "mesh"}  # of the stage that makes files, by what they are made of
+LABELS: Mapping[Source, str] = {"film": "video", "mesh": "mesh"}  # in `Server-Timing`; else its format
+JOBS: Mapping[Source, type[FileJob]] = {"splats": SplatFileJob, "film": FilmJob, "view": ViewJob}
 SPARE_FACTOR = 1.5  # a second attempt starts if this many times the first one's time can be spared
 
 logger = logging.getLogger(__name__)
@@ -58,9 +64,9 @@ class Stages(SimpleNamespace):
 
     text_to_image: Stage[ImageJob, ImageResult]
     matting: Stage[MatteJob, MatteResult]
-    image_to_3d: Stage[SplatJob, SplatResult]
+    image_to_3d: Stage[SplatJob | MeshJob, SplatResult | MeshResult]
     validation: Stage[JudgeJob, JudgeResult]
-    video: Stage[VideoJob, VideoResult]
+    finishing: Stage[FileJob, FileResult]
 
     def __init__(self, **stages: Stage[Any, Any]) -> None:
         """Takes them by name.
@@ -96,7 +102,7 @@ class _Order:
 
     prompt: str | None
     picture: Pixels | None
-    ply: Path
+    files: Reservation
     watch: Stopwatch
     keep_latents: bool
     exact: bool = False
@@ -134,7 +140,7 @@ class Pipeline:
         self,
         prompt: str | None,
         seed: int,
-        ply: Path,
+        files: Reservation,
         watch: Stopwatch,
         *,
         picture: Pixels | None = None,
@@ -142,12 +148,12 @@ class Pipeline:
         exact: bool = False,
         spare_seconds: Callable[[], float] = lambda: 0.0,
     ) -> Outcome:
-        """Fills the reserved file `ply` with an object that passed validation, or says why not.
+        """Fills the reserved PLY with an object that passed validation, or says why not.
 
         Args:
             prompt: What to make; None where a picture says it.
             seed: -1 picks one.
-            ply: A reservation.
+            files: The request's.
             watch: Collects the stages' times.
             picture: What to make, RGB, or RGBA of a cut-out object.
             keep_latents: Keep the latents beside the PLY; a mesh is made of them.
@@ -158,7 +164,7 @@ class Pipeline:
             StageFailedError: A failure that another seed cannot cure.
         """
         order = _Order(
-            prompt=prompt, picture=picture, ply=ply, watch=watch, keep_latents=keep_latents, exact=exact
+            prompt=prompt, picture=picture, files=files, watch=watch, keep_latents=keep_latents, exact=exact
         )
         outcome = Outcome(seed=seed, rejection="no attempt")
         following, took = seeds(seed, 1 + self._max_retries), 0.0
@@ -183,38 +189,39 @@ class Pipeline:
         with self._handover.reserve() as other:
             try:
                 async with asyncio.timeout(limit):
-                    second = await self._attempt(replace(order, ply=other), seed)
+                    second = await self._attempt(replace(order, files=other), seed)
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
             ranks = first.verdict.rank, second.verdict.rank
             better = ranks[1] > ranks[0]
             if better:
-                self._handover.replace(order.ply, other)
+                order.files.take_over(other)
         scores = [made.alignment if order.picture is None else made.similarity for made in ranks]
         logger.info("likeness %.3f, once more %.3f", *scores)
         return second if better else first
 
     async def make_file(
-        self, name: str, ply: Path, wanted: Wanted, watch: Stopwatch, *, exact: bool = False
-    ) -> VideoResult:
-        """A file of the object in `ply`, whose latents were kept if it is a mesh."""
-        source = FORMATS[name].source
-        mesh = await self._decode_mesh(ply, watch, exact=exact) if source == "mesh" else ""
-        job = VideoJob(
-            exact=exact, reservation=str(ply), product=name, ply=str(ply), mesh=mesh, wanted=wanted
-        )
-        made = await self.stages.video.called(LABELS.get(source, name)).run(job, watch)
+        self, name: str, files: Reservation, wanted: Wanted, watch: Stopwatch, *, exact: bool = False
+    ) -> FileResult:
+        """A file of the object that was made, whose latents were kept if it is a mesh."""
+        source, ply = FORMATS[name].source, str(files.ply)
+        job: FileJob
+        if source == "mesh":
+            await self._decode_mesh(files, watch, exact=exact)
+            job = GlbJob(exact=exact, reservation=ply, ply=ply, mesh=str(files.mesh), wanted=wanted)
+        else:
+            job = JOBS[source](exact=exact, reservation=ply, ply=ply, format=name, wanted=wanted)
+        made = await self.stages.finishing.called(LABELS.get(source, name)).run(job, watch)
         if source == "film":
             self.film_times.note(wanted.pixels, made.timings.get("film", 0.0))
         return made
 
-    async def _decode_mesh(self, ply: Path, watch: Stopwatch, *, exact: bool = False) -> str:
-        latents, mesh = (str(ply.with_suffix(suffix)) for suffix in (".latents", ".mesh"))
-        await self._mesh_decoder.run(
-            SplatJob(exact=exact, reservation=str(ply), latents=latents, mesh=mesh), watch
+    async def _decode_mesh(self, files: Reservation, watch: Stopwatch, *, exact: bool = False) -> None:
+        job = MeshJob(
+            exact=exact, reservation=str(files.ply), latents=str(files.latents), mesh=str(files.mesh)
         )
-        return mesh
+        await self._mesh_decoder.run(job, watch)
 
     def along(self, stages: Stages) -> "Pipeline":
         """The same way through other clients of the runners."""
@@ -226,39 +233,37 @@ class Pipeline:
             film_times=self.film_times,
         )
 
-    async def rehearse(self, prompt: str, ply: Path) -> bool:
+    async def rehearse(self, prompt: str, files: Reservation) -> bool:
         """One run to a PLY, so that the first request finds everything warm; whether there is an object.
 
         Raises:
             StageFailedError: No PLY can be made.
         """
         watch = Stopwatch(0.0)  # which waits for no process that is gone
-        order = _Order(prompt=prompt, picture=None, ply=ply, watch=watch, keep_latents=self._meshes)
+        order = _Order(prompt=prompt, picture=None, files=files, watch=watch, keep_latents=self._meshes)
         outcome = await self._attempt(order, 0)
         logger.info("rehearsal: %s", watch.header())
         return outcome.rejection is None
 
-    async def rehearse_film(self, ply: Path) -> None:
+    async def rehearse_film(self, files: Reservation) -> None:
         """The same for what follows a PLY: a short film of the object in it, and its mesh.
 
         Raises:
             StageFailedError: Neither can be made.
         """
-        watch = Stopwatch(0.0)
-        short = VideoJob(reservation=str(ply), ply=str(ply), max_frames=2)
-        await self.stages.video.run(short, watch)
-        telling = VideoJob(
-            reservation=str(ply), ply=str(ply), wanted=Wanted(pixels=TELLING), max_frames=TELLING_FRAMES
-        )
-        made = await self.stages.video.run(telling, watch)
+        watch, ply = Stopwatch(0.0), str(files.ply)
+        short = FilmJob(reservation=ply, ply=ply, max_frames=2)
+        await self.stages.finishing.run(short, watch)
+        telling = FilmJob(reservation=ply, ply=ply, wanted=Wanted(pixels=TELLING), max_frames=TELLING_FRAMES)
+        made = await self.stages.finishing.run(telling, watch)
         self.film_times.note(TELLING, made.timings.get("film", 0.0), TELLING_FRAMES)
         if self._meshes:
-            await self._decode_mesh(ply, watch)  # the rest is rehearsed where it runs
+            await self._decode_mesh(files, watch)  # the rest is rehearsed where it runs
         logger.info("rehearsal: %s", watch.header())
 
     async def _cut_out(self, order: _Order, seed: int) -> Pixels | None:
         """The object that the 3D stage gets, RGBA."""
-        stages, ply, exact = self.stages, str(order.ply), order.exact
+        stages, ply, exact = self.stages, str(order.files.ply), order.exact
         image = order.picture
         if image is None:
             job = ImageJob(exact=exact, reservation=ply, prompt=order.prompt or "", seed=seed)
@@ -270,10 +275,10 @@ class Pipeline:
 
     async def _attempt(self, order: _Order, seed: int) -> Outcome:
         """What became of one seed."""
-        stages, ply, watch, exact = self.stages, str(order.ply), order.watch, order.exact
+        stages, ply, watch, exact = self.stages, str(order.files.ply), order.watch, order.exact
         try:
             cut_out = await self._cut_out(order, seed)
-            latents = str(order.ply.with_suffix(".latents")) if order.keep_latents else ""
+            latents = str(order.files.latents) if order.keep_latents else None
             splat_job = SplatJob(
                 exact=exact, reservation=ply, image=cut_out, seed=seed, ply=ply, latents=latents
             )

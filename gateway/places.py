@@ -1,6 +1,7 @@
 """A runner's places, and who keeps them: also a call that its request gave up, until it is answered."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -9,27 +10,22 @@ T = TypeVar("T")
 
 
 class Places:
-    """Bounds the calls in flight and spreads them over a runner's methods.
+    """Bounds the calls in flight and spreads them over those methods of a runner that take them.
 
     A cancelled request does not take its call back: the job may be in the runner's queue or in work. The
     runner drops it soon, because its reservation is gone; only then somebody else can use its place. If it
     were free at once, jobs would pile up in a queue that nobody sees.
     """
 
-    def __init__(self, concurrency: int, methods: Sequence[str]) -> None:
-        """Takes how many calls may be in flight, and the methods that take them."""
+    def __init__(self, concurrency: int) -> None:
+        """Takes how many calls may be in flight."""
         self._slots = asyncio.Semaphore(concurrency)
-        self._calls = dict.fromkeys(methods, 0)  # in flight, by method
+        self._calls: Counter[str] = Counter()  # in flight, by method
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The runner's batched methods."""
-        return tuple(self._calls)
-
-    async def take(self, call: Callable[[str], Awaitable[T]]) -> T:
-        """What `call` gives for the least busy method, once there is a place."""
+    async def take(self, methods: Sequence[str], call: Callable[[str], Awaitable[T]]) -> T:
+        """What `call` gives for the least busy of these methods, once there is a place."""
         await self._slots.acquire()
-        method = min(self._calls, key=self._calls.__getitem__)
+        method = min(methods, key=self._calls.__getitem__)
         self._calls[method] += 1
         running = asyncio.ensure_future(call(method))
         running.add_done_callback(partial(self._free, method))

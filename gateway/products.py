@@ -5,7 +5,6 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -15,6 +14,8 @@ from gateway.pipeline import Pipeline
 from gateway.stages import Stopwatch
 from gateway.streaming import OpenFileResponse, PiecesResponse
 from runners.formats import FORMATS, Frame, Wanted
+from runners.handover import Reservation
+from runners.messages import GlbResult
 
 WATERTIGHT = "X-Mesh-Watertight"
 MESH_REPORT = "X-Mesh-Report"  # what keeps a mesh from being watertight; sent with one that is not
@@ -49,7 +50,7 @@ class Products:
     async def respond(
         self,
         formats: Sequence[str],
-        ply: Path,
+        made: Reservation,
         watch: Stopwatch,
         wanted: Wanted,
         *,
@@ -60,18 +61,18 @@ class Products:
 
         Args:
             formats: By their names in `runners.formats`.
-            ply: The object.
+            made: The object's files.
             watch: Collects the stages' times.
             wanted: Axes, size and so on.
             stem: Of the answer's file name.
             exact: Whether nothing may depend on other requests.
         """
         if list(formats) == ["ply"] and self._is_as_made(wanted):
-            response = OpenFileResponse(ply, media_type=FORMATS["ply"].media_type)
+            response = OpenFileResponse(made.ply, media_type=FORMATS["ply"].media_type)
             return named(response, f"{stem}.ply", await asyncio.to_thread(response.digest))
         headers: dict[str, str] = {}
         files = {
-            FORMATS[name].suffix: await self._file(name, ply, wanted, watch, headers, exact)
+            FORMATS[name].suffix: await self._file(name, made, wanted, watch, headers, exact)
             for name in formats
         }
         if len(files) == 1:
@@ -89,7 +90,7 @@ class Products:
     async def _file(
         self,
         name: str,
-        ply: Path,
+        made: Reservation,
         wanted: Wanted,
         watch: Stopwatch,
         headers: dict[str, str],
@@ -98,13 +99,13 @@ class Products:
         """A file; puts what is to be said of it into `headers`."""
         if name == "ply" and self._is_as_made(wanted):
             with watch.measure("read"):
-                return await asyncio.to_thread(ply.read_bytes)
-        made = await self._pipeline.make_file(name, ply, wanted, watch, exact=exact)
-        if made.watertight is not None:
-            headers[WATERTIGHT] = str(made.watertight).lower()
-            if not made.watertight:
-                headers[MESH_REPORT] = made.report
-        return made.file
+                return await asyncio.to_thread(made.ply.read_bytes)
+        result = await self._pipeline.make_file(name, made, wanted, watch, exact=exact)
+        if isinstance(result, GlbResult):
+            headers[WATERTIGHT] = str(result.watertight).lower()
+            if not result.watertight:
+                headers[MESH_REPORT] = result.report
+        return result.file
 
 
 def named(response: Response, name: str, digest: str) -> Response:

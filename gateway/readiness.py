@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from configuration.stages import NAMES, STAGES, StageName
@@ -174,16 +173,15 @@ class Readiness:
         pipeline = self._pipeline.along(
             Stages(**{name: self._directed(name, new) for name in self._services})
         )
-        with self._handover.reserve() as path:
-            ply = Path(path)
+        with self._handover.reserve() as files:
             with self._noting_trouble(MINING):
-                passed = await self._timed("a PLY", pipeline.rehearse(REHEARSAL_PROMPT, ply))
+                passed = await self._timed("a PLY", pipeline.rehearse(REHEARSAL_PROMPT, files))
             if self._seconds_to_ready is not None:  # the first time nobody is let in before all are warm
                 self._settle(new, MINING)
             try:
                 if passed and all(map(self._has_trained, FINISHING)):
                     with self._noting_trouble(FINISHING):
-                        await self._timed("files of it", pipeline.rehearse_film(ply))
+                        await self._timed("files of it", pipeline.rehearse_film(files))
                 self._settle(new, NAMES)
             finally:
                 self._settle(new, MINING)

@@ -5,7 +5,7 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -85,6 +85,9 @@ class Stopwatch:
         return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in parts)
 
 
+EVERY_JOB: Mapping[type[Job], tuple[str, ...]] = {Job: ("generate",)}
+
+
 class Stage(Generic[J, R]):
     """One runner as seen from the gateway."""
 
@@ -94,7 +97,7 @@ class Stage(Generic[J, R]):
         runner: Any,
         *,
         concurrency: int,
-        methods: Sequence[str] = ("generate",),
+        methods: Mapping[type[Job], tuple[str, ...]] = EVERY_JOB,
         inline: bool = False,
     ) -> None:
         """Wraps a dependency.
@@ -103,19 +106,15 @@ class Stage(Generic[J, R]):
             name: In `Server-Timing` and messages.
             runner: What `bentoml.depends` gives.
             concurrency: Jobs in flight at most.
-            methods: The runner's batched methods for this stage; a job takes the least busy one.
+            methods: The runner's batched methods by the jobs they take; a job takes the least busy one.
             inline: Files travel inside the calls, because the runner shares no memory with this process.
         """
         self.name = name
         self.presence = Presence(local=not inline)
         self._runner = runner
         self.inline = inline
-        self._places = Places(concurrency, methods)
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The runner's batched methods for this stage."""
-        return self._places.methods
+        self.methods = methods
+        self._places = Places(concurrency)
 
     def called(self, name: str) -> "Stage[J, R]":
         """The same runner and places under another name, for another kind of job."""
@@ -150,7 +149,7 @@ class Stage(Generic[J, R]):
         while True:
             await self._wait_for_process(watch)
             try:
-                return await self._places.take(partial(self._watched, job))
+                return await self._places.take(self._methods_for(job), partial(self._watched, job))
             except NoProcessError:
                 logger.warning("%s: the process is gone, a job waits for the next one", self.name)
             except BROKEN as error:
@@ -159,6 +158,9 @@ class Stage(Generic[J, R]):
                 if tries == TRIES:
                     raise self._lost("its process died at work, twice") from error
                 await asyncio.sleep(LOOK_SECONDS)  # a process that just died may still look alive
+
+    def _methods_for(self, job: J) -> tuple[str, ...]:
+        return next(methods for kind, methods in self.methods.items() if isinstance(job, kind))
 
     async def _wait_for_process(self, watch: Stopwatch) -> None:
         """Until the stage has one.

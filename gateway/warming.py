@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.stages import Stage
-from runners.stages import job_of
+from runners.messages import Job
 
 BURSTS = (1,) * 9 + (2, 3, 4)
 
 
 async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = BURSTS) -> None:
-    """Sends the no-ops that train the batcher of each method."""
-    noop = job_of(stage.name)(noop=True)
+    """Sends the no-ops that train the batcher of each method; those of several methods at once."""
 
-    async def train(method: str) -> None:
+    async def train(job: Job, method: str) -> None:
         for size in bursts:
-            await asyncio.gather(*(stage.call(noop, method) for _ in range(size)))
+            await asyncio.gather(*(stage.call(job, method) for _ in range(size)))
 
-    await asyncio.gather(*map(train, stage.methods))
+    noops = [(job(noop=True), method) for job, methods in stage.methods.items() for method in methods]
+    await asyncio.gather(*(train(*noop) for noop in noops))

@@ -1,20 +1,21 @@
 """Splats to every kind of file (`runners.formats`) but the PLY that clean-up wrote: what follows it."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bentoml
 
 from configuration import load_configuration
 from configuration.schema import RenderOptions
 from runners.batching import answer_batch
-from runners.formats import FORMATS, MIN_SPLATS, write_splats, writer_of
+from runners.formats import MIN_SPLATS, write_splats, writer_of
 from runners.memory import trim_heaps
 from runners.mesh import finish_mesh, lack_of_mesh_decoder
-from runners.messages import VideoJob, VideoResult
+from runners.messages import FileJob, FileResult, FilmJob, GlbJob, GlbResult, SplatFileJob, ViewJob
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
 from runners.splats import identity_of, read_bytes, read_splats, rewritten_ply
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
     from rendering.cameras import Cameras
     from rendering.renderer import SplatRenderer
 
+J = TypeVar("J", bound=FileJob)
+R = TypeVar("R", bound=FileResult)
+
 CONFIGURATION = load_configuration()
-OPTIONS = CONFIGURATION.services.of("video")
+OPTIONS = CONFIGURATION.services.of("finishing")
 
 
-@bentoml.service(name="video", **runner_service(OPTIONS))
-class VideoRunner(ModelProcess):
-    """Holds a renderer."""
+@bentoml.service(name="finishing", **runner_service(OPTIONS))
+class FinishingRunner(ModelProcess):
+    """Holds a renderer, which one job has at a time, whatever process this runs in."""
 
     def __init__(self) -> None:
         """Chooses the renderer and the camera's path."""
@@ -41,8 +45,9 @@ class VideoRunner(ModelProcess):
         from rendering.yuv import yuv420p
 
         self._threads = threads
+        self._lock = threading.Lock()
         self._reduced: tuple[object, Gaussians] | None = None
-        with self.loading("video", CONFIGURATION.device):
+        with self.loading("finishing", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
         on_gpu = CONFIGURATION.device == "cuda"  # which converts colours while ffmpeg is the slower one
         self._frames = partial(turntable_frames, pixels=yuv420p if on_gpu else None)
@@ -56,20 +61,33 @@ class VideoRunner(ModelProcess):
             rehearse_finishing(self._renderer, threads)  # while the other processes load
 
     @bentoml.api(**runner_batch(OPTIONS))
-    def generate(self, jobs: list[VideoJob]) -> list[VideoResult]:
-        """One file per job."""
-        return answer_batch(jobs, VideoResult, self._generate)
+    def write(self, jobs: list[SplatFileJob]) -> list[FileResult]:
+        """One splat file per job."""
+        return self._answer(jobs, FileResult, self._write)
 
-    def _generate(self, jobs: Sequence[VideoJob]) -> list[VideoResult | Exception]:
-        makers = {
-            "film": self._film,
-            "mesh": self._finish_mesh,
-            "splats": self._write_splats,
-            "view": self._picture,
-        }
-        return each_alone(jobs, lambda job: makers[FORMATS[job.product].source](job))
+    @bentoml.api(**runner_batch(OPTIONS))
+    def film(self, jobs: list[FilmJob]) -> list[FileResult]:
+        """One film per job."""
+        return self._answer(jobs, FileResult, self._film)
 
-    def _finish_mesh(self, job: VideoJob) -> VideoResult:
+    @bentoml.api(**runner_batch(OPTIONS))
+    def draw(self, jobs: list[ViewJob]) -> list[FileResult]:
+        """One picture per job."""
+        return self._answer(jobs, FileResult, self._draw)
+
+    @bentoml.api(**runner_batch(OPTIONS))
+    def make_glb(self, jobs: list[GlbJob]) -> list[GlbResult]:
+        """One GLB per job."""
+        return self._answer(jobs, GlbResult, self._make_glb)
+
+    def _answer(self, jobs: Sequence[J], result_type: type[R], make: Callable[[J], R]) -> list[R]:
+        def work(wanted: Sequence[J]) -> list[R | Exception]:
+            with self._lock:
+                return each_alone(wanted, make)
+
+        return answer_batch(jobs, result_type, work)
+
+    def _make_glb(self, job: GlbJob) -> GlbResult:
         glb, report = finish_mesh(
             job.mesh,
             CONFIGURATION.mesh,
@@ -79,17 +97,17 @@ class VideoRunner(ModelProcess):
             factor=job.wanted.factor,
         )
         trim_heaps()
-        return VideoResult(
+        return GlbResult(
             file=glb,
             timings=report.timings,
             watertight=report.watertight,
             report=report.soundness.summary,
         )
 
-    def _splats(self, job: VideoJob) -> "Gaussians":
+    def _splats(self, job: FileJob) -> "Gaussians":
         return read_splats(job.ply, frame=CONFIGURATION.frame, device=self.device)
 
-    def _wanted_splats(self, job: VideoJob) -> "Gaussians":
+    def _wanted_splats(self, job: FileJob) -> "Gaussians":
         """As many as are wanted; the latest reduction is kept, for an object's other files want the same."""
         if job.wanted.splats is None:
             return self._splats(job)
@@ -100,7 +118,7 @@ class VideoRunner(ModelProcess):
             self._reduced = key, reduce_splats(self._splats(job), job.wanted.splats, self._reducer(job))
         return self._reduced[1]
 
-    def _reducer(self, job: VideoJob) -> "SplatRenderer":
+    def _reducer(self, job: FileJob) -> "SplatRenderer":
         """The CPU's renderer for exact jobs: sums on a GPU come in any order."""
         if not job.exact or CONFIGURATION.device == "cpu":
             return self._renderer
@@ -108,37 +126,36 @@ class VideoRunner(ModelProcess):
 
         return create_renderer("cpu", num_threads=self._threads)
 
-    def _write_splats(self, job: VideoJob) -> VideoResult:
-        if job.product == "ply" and job.wanted.keeps_all:
+    def _write(self, job: SplatFileJob) -> FileResult:
+        if job.format == "ply" and job.wanted.keeps_all:
             data = read_bytes(job.ply)
-            return VideoResult(file=rewritten_ply(data, CONFIGURATION.frame, job.wanted))
+            return FileResult(file=rewritten_ply(data, CONFIGURATION.frame, job.wanted))
         if job.wanted.keeps_all:
             splats = read_splats(job.ply, frame=CONFIGURATION.frame, device="cpu")
-            return VideoResult(file=write_splats(job.product, splats, job.wanted))
+            return FileResult(file=write_splats(job.format, splats, job.wanted))
         splats = self._wanted_splats(job).to("cpu")
         if job.wanted.max_bytes is None:
-            return VideoResult(file=write_splats(job.product, splats, job.wanted))
+            return FileResult(file=write_splats(job.format, splats, job.wanted))
         from export.reduction.budget import write_within
 
-        write = partial(write_splats, job.product, wanted=job.wanted)
+        write = partial(write_splats, job.format, wanted=job.wanted)
         file = write_within(splats, write, job.wanted.max_bytes, self._reducer(job), least=MIN_SPLATS)
-        return VideoResult(file=file)
+        return FileResult(file=file)
 
-    def _film(self, job: VideoJob) -> VideoResult:
+    def _film(self, job: FilmJob) -> FileResult:
         started = time.perf_counter()
         splats = self._wanted_splats(job)
         side = job.wanted.pixels
         path, fps = camera_path(CONFIGURATION.render, side + side % 2)  # yuv420p wants even sides
         frames = islice(self._frames(splats, path, self._renderer), job.max_frames)
-        file = writer_of(job.product)(frames, fps, **self._encode)
-        return VideoResult(file=file, timings={"film": time.perf_counter() - started})
+        file = writer_of(job.format)(frames, fps, **self._encode)
+        return FileResult(file=file, timings={"film": time.perf_counter() - started})
 
-    def _picture(self, job: VideoJob) -> VideoResult:
-        """A film's first frame, so that a page can show it until the film plays."""
+    def _draw(self, job: ViewJob) -> FileResult:
         path, _ = camera_path(CONFIGURATION.render, job.wanted.pixels)
         first = next(path.batches(1))
         picture = self._renderer.render(self._wanted_splats(job), first)[0].cpu().numpy()
-        return VideoResult(file=writer_of(job.product)(picture))
+        return FileResult(file=writer_of(job.format)(picture))
 
 
 def camera_path(options: RenderOptions, size: int) -> "tuple[Cameras, int]":

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,6 @@ from runners.shortages import is_out_of_space
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".ply", ".latents", ".mesh")
 MIN_FREE_BYTES = 2**30
 USUAL_OBJECT_BYTES = 6 * 2**20  # one of the embedded family, its mesh included; until a larger one was seen
 MIB = 2**20
@@ -144,6 +144,31 @@ def _write_piece(descriptor: int, piece: memoryview, offset: int) -> None:
         piece, offset = piece[written:], offset + written
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """The files of one request: empty at first, and there for as long as it waits.
+
+    Attributes:
+        ply: Takes the splats. Whether it exists tells runners whether anybody waits.
+        latents: Takes the latents that a mesh is made of.
+        mesh: Takes the surface decoded from them.
+    """
+
+    ply: Path
+    latents: Path
+    mesh: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.ply, self.latents, self.mesh
+
+    def take_over(self, other: "Reservation") -> None:
+        """Another reservation's files take the place of this one's."""
+        for file, better in zip(self.files, other.files, strict=True):
+            better.replace(file)
+
+
 class Handover:
     """The gateway's side: makes reservations in a folder of its own."""
 
@@ -166,33 +191,37 @@ class Handover:
         return self._folder.path
 
     @contextmanager
-    def reserve(self) -> Iterator[Path]:
-        """An empty .ply file, and beside it a .latents and a .mesh, that exist only inside the block.
+    def reserve(self) -> Iterator[Reservation]:
+        """Empty files that exist only inside the block.
 
         Raises:
             HandoverError: They cannot be made, or disappeared before the block failed.
         """
-        files = self._make_files()
+        made = self._make_files()
         try:
-            yield files[0]
+            yield made
         except Exception as error:
-            if not all(file.exists() for file in files):
-                raise LostFilesError(f"{files[0].parent} disappeared with the request's files") from error
+            if not all(file.exists() for file in made.files):
+                raise LostFilesError(f"{made.ply.parent} disappeared with the request's files") from error
             raise
         finally:
-            self._object_bytes = max(self._object_bytes, sum(map(_size, files)))
-            for file in files:
+            self._object_bytes = max(self._object_bytes, sum(map(_size, made.files)))
+            for file in made.files:
                 file.unlink(missing_ok=True)
 
-    def _make_files(self) -> list[Path]:
+    def _make_files(self) -> Reservation:
         try:
-            path = self._folder.ensure() / f"{uuid.uuid4().hex}.ply"
-            files = [path.with_suffix(suffix) for suffix in SUFFIXES]
-            for file in files:
+            folder, name = self._folder.ensure(), uuid.uuid4().hex
+            made = Reservation(
+                ply=folder / f"{name}.ply",
+                latents=folder / f"{name}.latents",
+                mesh=folder / f"{name}.mesh",
+            )
+            for file in made.files:
                 file.touch(mode=0o600, exist_ok=False)
         except OSError as error:
             raise _explained(error, self._root) from error
-        return files
+        return made
 
     def lack_of_room(self) -> str | None:
         """Why not even one object's files fit, those of requests in work aside; None if they do."""
@@ -207,12 +236,6 @@ class Handover:
         return (
             f"{self._root} has room for {room / MIB:.1f} MiB, and one object's files take {needed / MIB:.1f}"
         )
-
-    @staticmethod
-    def replace(ply: Path, better: Path) -> None:
-        """The files of one reservation take the place of another's."""
-        for suffix in SUFFIXES:
-            better.with_suffix(suffix).replace(ply.with_suffix(suffix))
 
     def close(self) -> None:
         """Removes the folder."""

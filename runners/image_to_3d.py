@@ -16,7 +16,7 @@ from runners.batching import answer_batch
 from runners.handover import GIVEN_UP, AbandonedError, HandoverError, fill, make_room
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
-from runners.messages import SplatJob, SplatResult
+from runners.messages import MeshJob, MeshResult, SplatJob, SplatResult
 from runners.models import MAKERS, splat_plan
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, prepare_process
@@ -30,7 +30,7 @@ CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.of("image_to_3d")
 
 
-@bentoml.service(name="image_to_3d", **runner_service(OPTIONS, threads=2))
+@bentoml.service(name="image_to_3d", **runner_service(OPTIONS, threads=3))
 class ImageTo3DRunner(ModelProcess):
     """Holds the image encoder, both flows, the Gaussian decoder and, once wanted, the mesh decoder."""
 
@@ -72,12 +72,12 @@ class ImageTo3DRunner(ModelProcess):
         """The same while `generate` is at work: BentoML has one batch of a method in work at a time."""
         return answer_batch(jobs, SplatResult, self._generate)
 
-    def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
-        made = iter(self._make([job for job in jobs if not job.mesh]))
-        meshes = iter(each_alone([job for job in jobs if job.mesh], self._decode_mesh))
-        return [next(meshes) if job.mesh else next(made) for job in jobs]
+    @bentoml.api(**runner_batch(OPTIONS))
+    def decode_mesh(self, jobs: list[MeshJob]) -> list[MeshResult]:
+        """One surface per job."""
+        return answer_batch(jobs, MeshResult, lambda wanted: each_alone(wanted, self._decode_mesh))
 
-    def _decode_mesh(self, job: SplatJob) -> SplatResult:
+    def _decode_mesh(self, job: MeshJob) -> MeshResult:
         started = time.perf_counter()
         try:
             with self._turns.taken():
@@ -85,11 +85,9 @@ class ImageTo3DRunner(ModelProcess):
                 decode_mesh(self._model, job.latents, job.mesh, self._device)
         finally:
             trim_heaps()
-        return SplatResult(timings={"decode": time.perf_counter() - started})
+        return MeshResult(timings={"decode": time.perf_counter() - started})
 
-    def _make(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
-        if not jobs:  # a batch of meshes need not wait for two turns
-            return []
+    def _generate(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
         with self._turns.taken() as turn:
             wanted = [job for job in jobs if is_wanted(job)]  # the others were given up while these waited
             if not wanted:
@@ -136,7 +134,7 @@ class ImageTo3DRunner(ModelProcess):
                 return AbandonedError(GIVEN_UP)
             splats, placement = self._clean_up(made, frame=CONFIGURATION.frame)
             fill(job.ply, *self._ply_parts(splats))
-            if job.latents and latents is not None:
+            if job.latents is not None and latents is not None:
                 keep_latents(job.latents, latents, placement)
         except (MinerError, AbandonedError, HandoverError, ValueError) as error:
             return error

@@ -48,7 +48,7 @@ def packed(job: J) -> J:
     if job.noop:
         return job
     content = {name: Path(getattr(job, name)).read_bytes() for name in job.reads}
-    return job.model_copy(update={"files": content, "reservation": ""})
+    return job.model_copy(update={"files": content, "reservation": None})
 
 
 def unpacked(job: Job, result: R) -> R:

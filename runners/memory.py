@@ -38,7 +38,7 @@ def bound_kernel_caches() -> None:
 def bound_arenas() -> None:
     """Lets all threads of this process share two heaps; before they start.
 
-    Else each thread that ever made a batch keeps its largest one's memory: in the video's process 2.4 instead
+    Else each thread that ever made a batch keeps its largest one's memory: in finishing's process 2.4 instead
     of 1.3 GB after eight meshes.
     """
     if platform.libc_ver()[0] == "glibc":

@@ -1,10 +1,10 @@
 """Meshes on their way through the runners.
 
-    latents file (3D process) -> if the object passed: decoded, extracted -> mesh file -> GLB (video process)
+    latents file (3D process) -> if the object passed: decoded, extracted -> mesh file -> GLB (finishing)
                                                                       PLY file (splats) --^
 
 Decoding needs the 3D stage's GPU; all that follows is the work of one CPU core for a second or two, so it
-runs beside the video, in a process that no generation waits for, and costs neither a process nor a CUDA
+runs where films are made, in a process that no generation waits for, and costs neither a process nor a CUDA
 context of its own. That process has a renderer too, for colours taken from the splats; both files say where
 clean-up put these, so that the mesh can be put beside them.
 """

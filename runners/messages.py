@@ -55,14 +55,14 @@ class Job(Message):
 
     Attributes:
         noop: Only exercises the batcher.
-        reservation: A file that exists for as long as the request waits; empty if nobody can give it up.
+        reservation: A file that exists for as long as the request waits; None if nobody can give it up.
         files: Content of the files it reads, by attribute, where the runner shares no memory with the gateway
             (see `runners.inline`); None where names are enough.
         exact: Is made alone, so that the result is the same to the last bit.
     """
 
     noop: bool = False
-    reservation: str = ""
+    reservation: str | None = None
     exact: bool = False
     files: dict[str, bytes] | None = None
 
@@ -136,30 +136,41 @@ class SplatJob(PixelsJob):
     """Turn `image` (HxWx4, straight alpha) into splats, written to the reserved file `ply`.
 
     Attributes:
-        latents: A reserved file that takes the latents too, if named.
-        mesh: If named, nothing is generated: this reserved file takes the mesh decoded from `latents`.
+        latents: A reserved file that takes the latents too; None if nobody will want a mesh of them.
     """
 
     seed: int = 0
     ply: str = ""
-    latents: str = ""
-    mesh: str = ""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return ("latents",) if self.mesh else ()
+    latents: str | None = None
 
     @property
     def writes(self) -> tuple[str, ...]:
-        if self.mesh:
-            return ("mesh",)
-        return ("ply", "latents") if self.latents else ("ply",)
+        return ("ply",) if self.latents is None else ("ply", "latents")
 
 
 class SplatResult(Result):
     """The file has been written."""
 
     num_splats: int = 0
+
+
+class MeshJob(Job):
+    """Decode what a `SplatJob` kept in `latents` into a surface, written to the reserved file `mesh`."""
+
+    latents: str = ""
+    mesh: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("latents",)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return ("mesh",)
+
+
+class MeshResult(Result):
+    """The file has been written."""
 
 
 class JudgeJob(Job):
@@ -199,36 +210,72 @@ class JudgeResult(Result):
         return rank(self)
 
 
-class VideoJob(Job):
+class FileJob(Job):
     """Make a file of the splats in the file `ply`.
 
     Attributes:
-        product: Which, by its name in `runners.formats`; a GLB takes its surface from the file `mesh`.
+        format: Which, by its name in `runners.formats`; each kind of job makes those of one source.
         wanted: Its frame, size and so on.
-        max_frames: Of a film, stop early; None films the whole path.
     """
 
     ply: str = ""
-    product: str = "mp4"
+    format: str
     wanted: Wanted = Wanted(pixels=64)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("ply",)
+
+
+class SplatFileJob(FileJob):
+    """Write the splats in another format, frame, size or number."""
+
+    format: str = "ply"
+
+
+class FilmJob(FileJob):
+    """Film the object on a turntable.
+
+    Attributes:
+        max_frames: Stop early; None films the whole path.
+    """
+
+    format: str = "mp4"
     max_frames: int | None = None
+
+
+class ViewJob(FileJob):
+    """Draw a film's first frame, so that a page can show it until the film plays."""
+
+    format: str = "png"
+
+
+class GlbJob(FileJob):
+    """Finish the surface in the file `mesh`, with the splats' colours if the configuration says so."""
+
+    format: str = "glb"
     mesh: str = ""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ("ply", "mesh") if self.mesh else ("ply",)
+        return ("ply", "mesh")
 
 
-class VideoResult(Result):
-    """`file` is the whole file.
+class FileResult(Result):
+    """`file` is the whole file."""
+
+    file: bytes = b""
+
+
+class GlbResult(FileResult):
+    """A GLB.
 
     Attributes:
-        watertight: Of a mesh, whether its surface is closed.
+        watertight: Whether its surface is closed.
         report: What keeps it from being that, in words.
     """
 
-    file: bytes = b""
-    watertight: bool | None = None
+    watertight: bool = False
     report: str = ""
 
 

@@ -40,7 +40,8 @@ def shared_service(services: ServicesOptions) -> dict[str, Any]:
     One thread per batched method: one that waits for its turn must not keep another's batch from queueing.
     """
     runners = [services.of(name) for name in services.shared]
-    methods = len(runners) + sum(entry_of(name).overlaps for name in services.shared)
+    operations = [operation for name in services.shared for operation in entry_of(name).operations]
+    methods = len(operations) + sum(operation.overlaps for operation in operations)
     options = runner_service(services.of("image_to_3d"), threads=max(1, methods))
     options["traffic"] = {
         "timeout": max((runner.timeout_seconds for runner in runners), default=60),

@@ -2,20 +2,20 @@
 
 The stages that `services.shared` names run here instead of in processes of their own, behind the same batched
 methods. On a GPU that is nearly full their models take turns, so that the memory in work is the largest
-stage's and not the sum; only the video, small in memory and long in time, renders beside them. Where there is
+stage's and not the sum; only finishing, small in memory and long in time, works beside them. Where there is
 room each has a stream instead: kernels of several stages run at once, while a GPU gives processes turns, and
 whoever changes waits.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import bentoml
 
 from configuration import Configuration, load_configuration
-from configuration.stages import STAGES, StageName, entry_of
+from configuration.stages import STAGES, Operation, StageName, entry_of
 from runners.ahead import importing
 from runners.messages import Job, Result
 from runners.options import runner_batch, shared_service
@@ -25,33 +25,35 @@ from runners.turns import BEFORE_OTHERS
 
 CONFIGURATION = load_configuration()
 SERVICES = CONFIGURATION.services
-OWN_METHOD, BESIDE = "generate", "_beside"
+BESIDE = "_beside"
 R = TypeVar("R", bound=ModelProcess)
 G = TypeVar("G")
 Place = Callable[[StageName], AbstractContextManager[object]]
 
 
 def _with_methods(runner: type[R]) -> type[R]:
-    """Gives the shared process a batched method for each stage, and a second one where batches overlap."""
+    """Gives the shared process a method for each operation, and a second one where batches overlap."""
     for stage in STAGES:
-        for name in (stage.name, stage.name + BESIDE) if stage.overlaps else (stage.name,):
-            setattr(runner, name, _method(stage.name, name))
+        for operation in stage.operations:
+            own = f"{stage.name}_{operation.method}"
+            for name in (own, own + BESIDE) if operation.overlaps else (own,):
+                setattr(runner, name, _method(stage.name, operation, name))
     return runner
 
 
-def _method(stage: StageName, name: str) -> Any:
+def _method(stage: StageName, operation: Operation, name: str) -> Any:
     def method(self: "SharedRunner", jobs: Sequence[Job]) -> list[Result]:
-        return self._run(stage, jobs)
+        return self._run(stage, operation.method, jobs)
 
-    method.__name__, method.__doc__ = name, f"One result of {stage} per job."
-    method.__annotations__ = {"jobs": list[job_of(stage)], "return": list[result_of(stage)]}  # type: ignore[misc]
+    method.__name__, method.__doc__ = name, f"{stage}: `{operation.method}`."
+    method.__annotations__ = {"jobs": list[job_of(operation)], "return": list[result_of(operation)]}  # type: ignore[misc]
     return bentoml.api(**runner_batch(SERVICES.of(stage)))(method)
 
 
 @bentoml.service(name="shared_models", **shared_service(SERVICES))
 @_with_methods
 class SharedRunner(ModelProcess):
-    """Holds the models of every shared stage; each method is that stage's `generate`."""
+    """Holds the models of every shared stage; each method is one of a stage's, under that stage's name."""
 
     def __init__(self) -> None:
         """Loads the models one stage after the other; torch comes with the first."""
@@ -66,10 +68,10 @@ class SharedRunner(ModelProcess):
             name: seconds for stage in self._stages.values() for name, seconds in stage.load_seconds.items()
         }
 
-    def _run(self, name: StageName, jobs: Sequence[Any]) -> list[Any]:
-        generate: Callable[[Sequence[Any]], list[Any]] = self._stages[name].generate
+    def _run(self, name: StageName, method: str, jobs: Sequence[Any]) -> list[Any]:
+        work: Callable[[Sequence[Any]], list[Any]] = getattr(self._stages[name], method)
         with self._place(name):
-            return generate(jobs)
+            return work(jobs)
 
 
 def runner_of(configuration: Configuration, stage: StageName) -> Any:
@@ -77,16 +79,21 @@ def runner_of(configuration: Configuration, stage: StageName) -> Any:
     return SharedRunner if stage in configuration.services.shared else service_of(stage)
 
 
-def methods_of(configuration: Configuration, stage: StageName) -> tuple[str, ...]:
-    """The names of the stage's batched methods in that service; several can be at work at once."""
+def methods_of(configuration: Configuration, stage: StageName) -> Mapping[type[Job], tuple[str, ...]]:
+    """The names of the methods in that service by the type of their jobs; several can be at work at once."""
+    operations = entry_of(stage).operations
+    return {job_of(operation): _names(configuration, stage, operation) for operation in operations}
+
+
+def _names(configuration: Configuration, stage: StageName, operation: Operation) -> tuple[str, ...]:
     services = configuration.services
-    method = stage if stage in services.shared else OWN_METHOD
-    overlaps = entry_of(stage).overlaps and getattr(configuration, stage).overlap
-    return (method, method + BESIDE) if overlaps and not services.takes_turns(stage) else (method,)
+    name = f"{stage}_{operation.method}" if stage in services.shared else operation.method
+    overlaps = operation.overlaps and getattr(configuration, stage).overlap
+    return (name, name + BESIDE) if overlaps and not services.takes_turns(stage) else (name,)
 
 
 def _turns() -> Place:
-    """One stage at a time, and beside it the video, or whatever else need not wait."""
+    """One stage at a time, and beside it finishing, or whatever else need not wait."""
     turn = threading.Lock()
     own_turns = {stage.name: threading.Lock() for stage in STAGES if stage.works_beside}
     return lambda stage: own_turns.get(stage, turn)

@@ -3,7 +3,7 @@
 from pkgutil import resolve_name
 from typing import Any
 
-from configuration.stages import StageName, entry_of
+from configuration.stages import Operation, StageName, entry_of
 from runners.messages import Job, Result
 
 
@@ -12,13 +12,13 @@ def service_of(stage: StageName) -> Any:
     return resolve_name(entry_of(stage).runner)
 
 
-def job_of(stage: StageName) -> type[Job]:
-    """The type of what travels to a stage."""
-    job: type[Job] = resolve_name(entry_of(stage).job)
+def job_of(operation: Operation) -> type[Job]:
+    """The type of what travels to a stage for it."""
+    job: type[Job] = resolve_name(operation.job)
     return job
 
 
-def result_of(stage: StageName) -> type[Result]:
+def result_of(operation: Operation) -> type[Result]:
     """The type of what comes back."""
-    result: type[Result] = resolve_name(entry_of(stage).result)
+    result: type[Result] = resolve_name(operation.result)
     return result

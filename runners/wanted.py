@@ -20,7 +20,7 @@ R = TypeVar("R", bound=Result)
 
 def is_wanted(job: Job) -> bool:
     """Whether the job's request still waits; one without a reservation always does."""
-    return not job.reservation or os.path.exists(job.reservation)
+    return job.reservation is None or os.path.exists(job.reservation)
 
 
 @contextmanager

@@ -21,8 +21,7 @@ LINKED = ("deploy", "export", "models", "rendering", "tests", "validation", "pyp
 ENTRY = """    StageEntry(
         name="polishing",
         runner="runners.polishing:PolishingRunner",
-        job="runners.polishing:PolishJob",
-        result="runners.polishing:PolishResult",
+        operations=(Operation(job="runners.polishing:PolishJob", result="runners.polishing:PolishResult"),),
     ),
 )
 NAMES ="""
@@ -75,7 +74,7 @@ from tests.stand_ins import fakes
 fakes.install()
 from runners.polishing import PolishJob
 from runners.shared import SharedRunner
-made = SharedRunner.inner().polishing([PolishJob(words="bicycle")])
+made = SharedRunner.inner().polishing_generate([PolishJob(words="bicycle")])
 print([result.words for result in made])
 """
 CALL = """        from runners.polishing import PolishJob
@@ -92,10 +91,14 @@ def test_a_line_names_a_service_that_takes_its_jobs_and_gives_its_results(stage:
     from runners.stages import job_of, result_of, service_of
 
     service: Any = service_of(stage.name)
-    generate = service.apis["generate"]
     assert service.name == stage.name
-    assert generate.input_spec.model_fields["jobs"].annotation == list[job_of(stage.name)]  # type: ignore[misc]
-    assert generate.output_spec.model_fields["root"].annotation == list[result_of(stage.name)]  # type: ignore[misc]
+    named = {operation.method: operation for operation in stage.operations}
+    named |= {f"{one.method}_beside": one for one in stage.operations if one.overlaps}
+    assert set(service.apis) == {*named, "status"}
+    for method, operation in named.items():
+        taken = service.apis[method].input_spec.model_fields["jobs"].annotation
+        given = service.apis[method].output_spec.model_fields["root"].annotation
+        assert (taken, given) == (list[job_of(operation)], list[result_of(operation)])  # type: ignore[misc]
 
 
 def test_every_stage_has_its_process_among_the_options() -> None:
@@ -123,9 +126,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, copy / name)
     edit(copy / "configuration/stages.py", ")\nNAMES =", ENTRY)
     (copy / "runners/polishing.py").write_text(RUNNER)
-    edit(copy / "configuration.yaml", "  video: *runner\n", "  video: *runner\n  polishing: *runner\n")
-    limits = "      video: {concurrency: 2, max_batch_size: 2}\n"
-    edit(copy / "configuration.yaml", limits, limits + limits.replace("video", "polishing"))
+    edit(
+        copy / "configuration.yaml", "  finishing: *runner\n", "  finishing: *runner\n  polishing: *runner\n"
+    )
+    limits = "      finishing: {concurrency: 2, max_batch_size: 2}\n"
+    edit(copy / "configuration.yaml", limits, limits + limits.replace("finishing", "polishing"))
     edit(copy / "gateway/pipeline.py", "        try:\n            cut_out =", CALL)
     return copy
 

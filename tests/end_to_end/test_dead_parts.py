@@ -63,7 +63,7 @@ def test_one_of_two_killed_lowers_capacity_only(client: httpx.Client) -> None:
 
 
 def test_without_the_films_process_plys_are_made(client: httpx.Client) -> None:
-    os.kill(processes_of(client, "video")[0], signal.SIGKILL)
+    os.kill(processes_of(client, "finishing")[0], signal.SIGKILL)
     wait_for(lambda: client.get("/readyz").json()["products"]["mp4"] != "ready", 10)
     assert client.get("/readyz").status_code == 200
     assert client.post("/generate", data={"prompt": "mug"}).status_code == 200
@@ -74,7 +74,7 @@ def test_without_the_films_process_plys_are_made(client: httpx.Client) -> None:
     ]:
         refused = client.post(path, data={"prompt": "mug", **fields})
         assert (refused.status_code, refused.json()["error"]) == (503, "not_ready")
-        assert refused.json()["detail"] == f"video: {KILLED}, 1 restart in the last minute"
+        assert refused.json()["detail"] == f"finishing: {KILLED}, 1 restart in the last minute"
         assert "retry-after" in refused.headers
     wait_for(lambda: client.get("/readyz").json()["products"]["mp4"] == "ready")
     assert client.post("/generate_video", data={"prompt": "mug"}).status_code == 200

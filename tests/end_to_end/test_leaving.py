@@ -209,7 +209,7 @@ def the_folder_is_lost(client: httpx.Client, folder: Path) -> None:
     """Hand-over and metrics alike, as a cleaner of temporary files or a remount does."""
     results = results_of(client)
     metrics = Path(
-        psutil.Process(runner_of(str(client.base_url), "video").pid).environ()["PROMETHEUS_MULTIPROC_DIR"]
+        psutil.Process(runner_of(str(client.base_url), "finishing").pid).environ()["PROMETHEUS_MULTIPROC_DIR"]
     )
     for lost in [*(folder / "handover").iterdir(), metrics]:
         shutil.rmtree(lost)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 TIMEOUT_SECONDS = 120
 READY_SECONDS = 300  # fast paths trace every batch size first, slow on busy cores
-STAGES = {"text_to_image", "matting", "image_to_3d", "validation", "video"}
+STAGES = {"text_to_image", "matting", "image_to_3d", "validation", "finishing"}
 PUBLISHED = {"MINER__PROFILE": "24gb", "MINER__DEVICE": "auto"}
 RANDOM_VOXELS = 16_040
 

@@ -21,14 +21,14 @@ from rendering.turntable import TurntableSettings, turntable, turntable_frames
 from runners.batching import answer_batch
 from runners.formats import Wanted
 from runners.handover import Handover
-from runners.messages import ImageJob, Job, JudgeResult, MatteResult, SplatResult, VideoResult
+from runners.messages import FileResult, ImageJob, Job, JudgeResult, MatteResult, SplatResult
 from runners.wanted import each_alone, is_wanted
 from tests.stand_ins.fakes import ball
 
 
 class TestPlaces:
     async def test_a_call_that_is_given_up_keeps_its_place_until_it_is_answered(self) -> None:
-        places, answered = Places(1, ["one", "two"]), asyncio.Event()
+        places, answered = Places(1), asyncio.Event()
         called: list[str] = []
 
         async def call(method: str) -> str:
@@ -36,17 +36,17 @@ class TestPlaces:
             await answered.wait()
             return method
 
-        first = asyncio.create_task(places.take(call))
+        first = asyncio.create_task(places.take(["one", "two"], call))
         await asyncio.sleep(0)
         first.cancel()
-        second = asyncio.create_task(places.take(call))
+        second = asyncio.create_task(places.take(["one", "two"], call))
         await asyncio.sleep(0.05)
         assert called == ["one"]
         answered.set()
         assert await second == "one"
 
     async def test_whoever_leaves_while_it_waits_for_a_place_was_never_called(self) -> None:
-        places, answered = Places(1, ["one"]), asyncio.Event()
+        places, answered = Places(1), asyncio.Event()
         called: list[int] = []
 
         async def call(number: int) -> int:
@@ -54,7 +54,7 @@ class TestPlaces:
             await answered.wait()
             return number
 
-        tasks = [asyncio.create_task(places.take(lambda _, n=n: call(n))) for n in range(3)]  # type: ignore[misc]
+        tasks = [asyncio.create_task(places.take(["one"], lambda _, n=n: call(n))) for n in range(3)]  # type: ignore[misc]
         await asyncio.sleep(0)
         tasks[1].cancel()
         await asyncio.sleep(0)
@@ -64,17 +64,17 @@ class TestPlaces:
         assert called == [0, 2]
 
     async def test_a_call_that_fails_when_nobody_waits_frees_its_place_silently(self) -> None:
-        places = Places(1, ["one"])
+        places = Places(1)
 
         async def fail(method: str) -> None:
             await asyncio.sleep(0.02)
             raise ConnectionResetError
 
-        first = asyncio.create_task(places.take(fail))
+        first = asyncio.create_task(places.take(["one"], fail))
         await asyncio.sleep(0)
         first.cancel()
         with pytest.raises(ConnectionResetError):
-            await places.take(fail)
+            await places.take(["one"], fail)
 
 
 def jobs_of(folder: Path, count: int) -> list[ImageJob]:
@@ -86,6 +86,7 @@ def jobs_of(folder: Path, count: int) -> list[ImageJob]:
 
 
 def give_up(job: Job) -> None:
+    assert job.reservation is not None
     Path(job.reservation).unlink()
 
 
@@ -221,19 +222,19 @@ async def test_every_job_of_every_stage_names_a_reservation_that_goes_with_its_r
         "matting": image,
         "image_to_3d": SplatResult(),
         "validation": JudgeResult(passed=True, convincing=True),
-        "video": VideoResult(),
+        "finishing": FileResult(),
     }
     stages: dict[str, Any] = {
         name: Stage(name, Recorder(seen, result), concurrency=1) for name, result in results.items()
     }
     pipeline = Pipeline(Stages(**stages), handover, max_retries=0, meshes=True)
-    with handover.reserve() as ply:
-        await pipeline.make_ply("mug", 1, ply, Stopwatch(), keep_latents=True)
+    with handover.reserve() as files:
+        await pipeline.make_ply("mug", 1, files, Stopwatch(), keep_latents=True)
         for name in ("mp4", "spz", "glb"):
-            await pipeline.make_file(name, ply, Wanted(pixels=64), Stopwatch())
-        await pipeline.rehearse("mug", ply)
-        await pipeline.rehearse_film(ply)
+            await pipeline.make_file(name, files, Wanted(pixels=64), Stopwatch())
+        await pipeline.rehearse("mug", files)
+        await pipeline.rehearse_film(files)
     assert len(seen) == 4 + 1 + 1 + 2 + 7
     assert all(waited for _, waited in seen)
-    assert {job.reservation for job, _ in seen} == {str(ply)}
-    assert not ply.exists()
+    assert {job.reservation for job, _ in seen} == {str(files.ply)}
+    assert not files.ply.exists()

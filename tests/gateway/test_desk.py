@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gateway.desk import Desk
 from gateway.pipeline import Outcome
 from gateway.stages import Stopwatch
-from runners.handover import Handover
+from runners.handover import Handover, Reservation
 from tests.stand_ins.gateway_options import OPTIONS
 
 
@@ -24,7 +24,9 @@ class SlowPipeline:
         self.seconds = seconds
         self.error = error
 
-    async def make_ply(self, prompt: str, seed: int, ply: Path, watch: Stopwatch, **_: object) -> Outcome:
+    async def make_ply(
+        self, prompt: str, seed: int, files: Reservation, watch: Stopwatch, **_: object
+    ) -> Outcome:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
@@ -43,7 +45,7 @@ def desk(handover: Handover, pipeline: SlowPipeline, *, is_ready: bool = True) -
 
 
 async def ask(desk: Desk, deadline_seconds: float = 1.0) -> Response:
-    async def product(ply: Path, watch: Stopwatch) -> Response:
+    async def product(files: Reservation, watch: Stopwatch) -> Response:
         return Response(b"ply")
 
     return await desk.answer("mug", 1, product, deadline_seconds=deadline_seconds)

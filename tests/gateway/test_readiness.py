@@ -17,10 +17,10 @@ from gateway.stages import Stage, StageFailedError
 from gateway.warming import BURSTS
 from runners.formats import FORMATS
 from runners.handover import Handover
-from runners.messages import Failure, Job, Result, Status, VideoJob
+from runners.messages import Failure, FilmJob, Job, Result, Status
 from runners.roll import Death, Roll, Team
 
-NAMES = ("text_to_image", "matting", "image_to_3d", "validation", "video")
+NAMES = ("text_to_image", "matting", "image_to_3d", "validation", "finishing")
 
 
 class Process:
@@ -102,7 +102,7 @@ class Way:
     async def rehearse_film(self, ply: Path) -> None:
         if self.broken_film is not None:
             raise self.broken_film
-        await self.stages.video.call(VideoJob(), "generate")
+        await self.stages.finishing.call(FilmJob(), "generate")
 
 
 def watched(crew: Crew, handover: Handover) -> Readiness:
@@ -141,18 +141,18 @@ async def test_without_the_film_plys_are_made_and_the_rest_says_why_not(handover
     crew = Crew()
     readiness = watched(crew, handover)
     await readiness.check()
-    crew.kill("video", "its process ended by signal 9 (SIGKILL)")
+    crew.kill("finishing", "its process ended by signal 9 (SIGKILL)")
     readiness.look()
     assert readiness.is_ready
-    missing = "video: its process ended by signal 9 (SIGKILL), 1 restart in the last minute"
+    missing = "finishing: its process ended by signal 9 (SIGKILL), 1 restart in the last minute"
     assert readiness.products() == dict.fromkeys(FORMATS, missing) | {"ply": "ready"}
     assert readiness.lack(("ply", "glb")) == missing
     for _ in range(6):
-        crew.start("video")
-        crew.kill("video", "its process ended by signal 9 (SIGKILL)")
+        crew.start("finishing")
+        crew.kill("finishing", "its process ended by signal 9 (SIGKILL)")
     await readiness.check()
     assert "7 restarts in the last minute" in (readiness.lack(("mp4",)) or "")
-    crew.start("video")
+    crew.start("finishing")
     await readiness.check()
     assert readiness.lack(("mp4",)) is None
 
@@ -197,7 +197,7 @@ async def test_a_film_that_cannot_be_made_leaves_plys(handover: Handover) -> Non
     with pytest.raises(RuntimeError, match="no ffmpeg"):
         await readiness.check()
     assert readiness.is_ready
-    assert readiness.lack(("mp4",)) == "video: the rehearsal failed: RuntimeError: no ffmpeg"
+    assert readiness.lack(("mp4",)) == "finishing: the rehearsal failed: RuntimeError: no ffmpeg"
     readiness._pipeline.broken_film = None  # type: ignore[attr-defined]
     await readiness.check()
     assert readiness.lack(("mp4",)) is None
@@ -208,26 +208,28 @@ async def test_who_dies_in_a_rehearsal_is_named_by_the_end_and_not_by_what_it_br
 ) -> None:
     crew = Crew()
     readiness = watched(crew, handover)
-    lost = StageFailedError("video", Failure(kind="stage_lost", detail="its process is gone"))
+    lost = StageFailedError("finishing", Failure(kind="stage_lost", detail="its process is gone"))
     readiness._pipeline.broken_film = lost  # type: ignore[attr-defined]
     with pytest.raises(StageFailedError):
         await readiness.check()
-    crew.kill("video")
+    crew.kill("finishing")
     readiness.look()
-    assert readiness.lack(("mp4",)) == "video: its process ended by signal 9, 1 restart in the last minute"
+    assert (
+        readiness.lack(("mp4",)) == "finishing: its process ended by signal 9, 1 restart in the last minute"
+    )
 
 
 async def test_a_service_that_dies_before_it_was_up_is_not_waited_for(handover: Handover) -> None:
     crew = Crew()
-    crew.of("video")[0].answers = False
+    crew.of("finishing")[0].answers = False
     readiness = watched(crew, handover)
     await readiness.check()
     assert readiness.lack(("ply",)) is not None
-    crew.kill("video", "CUDA error")
-    crew.start("video").answers = False
+    crew.kill("finishing", "CUDA error")
+    crew.start("finishing").answers = False
     await readiness.check()
     assert readiness.lack(("ply",)) is None
-    assert readiness.lack(("spz",)) == "video: CUDA error, 1 restart in the last minute"
+    assert readiness.lack(("spz",)) == "finishing: CUDA error, 1 restart in the last minute"
 
 
 def test_the_gateways_process_is_not_mistaken_for_a_runner(handover: Handover) -> None:

@@ -14,7 +14,7 @@ from gateway.desk import Desk
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Outcome, Pipeline, Stages
 from gateway.stages import Stopwatch
-from runners.handover import Handover
+from runners.handover import Handover, Reservation
 from runners.messages import JudgeResult, SplatResult
 from tests.stand_ins.gateway_options import OPTIONS
 
@@ -73,7 +73,7 @@ class Objects:
             matting=blank,  # type: ignore[arg-type]
             image_to_3d=FakeStage(self.make),  # type: ignore[arg-type]
             validation=FakeStage(self.judge),  # type: ignore[arg-type]
-            video=blank,  # type: ignore[arg-type]
+            finishing=blank,  # type: ignore[arg-type]
         )
         return Pipeline(stages, handover, max_retries=max_retries)
 
@@ -82,8 +82,8 @@ class _Image:
     image = np.zeros((1, 1, 4), np.uint8)
 
 
-def write(file: str, text: str) -> None:
-    if file:
+def write(file: str | None, text: str) -> None:
+    if file is not None:
         Path(file).write_text(text)
 
 
@@ -111,11 +111,11 @@ async def made(
     **options: Any,
 ) -> tuple[Outcome, str, str]:
     """How it ended, and the two files."""
-    with handover.reserve() as ply:
+    with handover.reserve() as files:
         outcome = await objects.pipeline(handover, **options).make_ply(
-            "mug", seed, ply, Stopwatch(), keep_latents=True, spare_seconds=lambda: spare_seconds
+            "mug", seed, files, Stopwatch(), keep_latents=True, spare_seconds=lambda: spare_seconds
         )
-        return outcome, read(ply), read(ply.with_suffix(".latents"))
+        return outcome, read(files.ply), read(files.latents)
 
 
 @pytest.mark.parametrize(("second", "kept"), [(0.07, 2), (0.9, 2), (0.01, 1), (None, 1)])
@@ -187,8 +187,8 @@ async def test_a_second_attempt_that_takes_too_long_or_fails_costs_nothing(
 
 
 async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover: Handover) -> None:
-    async def product(ply: Path, watch: Stopwatch) -> Response:
-        return Response(read(ply))
+    async def product(files: Reservation, watch: Stopwatch) -> Response:
+        return Response(read(files.ply))
 
     async def answers(count: int, deadline_seconds: float) -> set[bytes]:
         objects = [Objects([0.05, 0.9]) for _ in range(count)]

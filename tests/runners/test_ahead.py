@@ -25,7 +25,7 @@ def test_the_thread_reads_what_takes_validation_long() -> None:
     program = (
         "import sys; from runners.ahead import importing\n"
         "assert 'open_clip' not in sys.modules\n"
-        "with importing(['video', 'validation']): pass\n"
+        "with importing(['finishing', 'validation']): pass\n"
         "assert 'open_clip' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120)
@@ -37,6 +37,6 @@ def test_a_module_that_is_missing_is_left_to_its_stage(
     caplog.set_level("INFO")
     entry = dataclasses.replace(STAGES[-1], imports=("no_such_library",))
     monkeypatch.setattr(ahead, "entry_of", lambda name: entry)
-    with importing(["video"]):
+    with importing(["finishing"]):
         pass
     assert "cannot import no_such_library ahead" in caplog.text

@@ -20,7 +20,7 @@ from runners.batching import answer_batch
 from runners.handover import AbandonedError, fill
 from runners.inline import is_inline, packed, unpacked
 from runners.mesh import lack_of_mesh_decoder
-from runners.messages import Job, JudgeJob, JudgeResult, SplatJob, SplatResult, VideoJob
+from runners.messages import FilmJob, Job, JudgeJob, JudgeResult, MeshJob, SplatJob, SplatResult
 from tests.ply_reader import main_color
 from tests.serving import (
     FAKE_SERVICE,
@@ -31,7 +31,7 @@ from tests.serving import (
 )
 from tests.stand_ins.fakes import color_of
 
-ALL = "[text_to_image, matting, image_to_3d, validation, video]"
+ALL = "[text_to_image, matting, image_to_3d, validation, finishing]"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {name: str(file) for name, file in names.items()}
 
 
-def elsewhere(job: SplatJob, work: "Work") -> SplatResult:
+def elsewhere(job: SplatJob | MeshJob, work: "Work") -> SplatResult:
     """The answer of a runner that sees nothing of the gateway's files."""
     sent = packed(job)
     (result,) = answer_batch([sent], SplatResult, work)
@@ -77,7 +77,7 @@ class Work:
         self.read: dict[str, bytes] = {}
         self.names: list[str] = []
 
-    def __call__(self, jobs: Sequence[SplatJob]) -> list[SplatResult | Exception]:
+    def __call__(self, jobs: Sequence[SplatJob | MeshJob]) -> list[SplatResult | Exception]:
         for job in jobs:
             self.read = {name: Path(getattr(job, name)).read_bytes() for name in job.reads}
             self.names += [getattr(job, name) for name in (*job.reads, *job.writes)]
@@ -99,7 +99,7 @@ def test_what_a_runner_writes_ends_in_the_reservation(files: dict[str, str]) -> 
 
 def test_what_a_runner_reads_travels_to_it(files: dict[str, str]) -> None:
     Path(files["latents"]).write_bytes(b"kept")
-    work, job = Work(), SplatJob(latents=files["latents"], mesh=files["mesh"])
+    work, job = Work(), MeshJob(latents=files["latents"], mesh=files["mesh"])
     unpacked(job, elsewhere(job, work))
     assert work.read == {"latents": b"kept"}
     assert Path(files["mesh"]).read_bytes() == b"meshmeshmesh"
@@ -137,7 +137,7 @@ def test_a_reservation_that_is_gone_takes_nothing(files: dict[str, str]) -> None
     assert not Path(files["ply"]).exists()
 
 
-@pytest.mark.parametrize("job", [VideoJob(ply="gone.ply"), JudgeJob(ply="gone.ply")])
+@pytest.mark.parametrize("job", [FilmJob(ply="gone.ply"), JudgeJob(ply="gone.ply")])
 def test_a_file_to_send_that_is_gone_is_noticed(job: Job) -> None:
     with pytest.raises(FileNotFoundError):
         packed(job)

@@ -103,10 +103,10 @@ def test_without_linuxs_calls_cores_are_counted_files_filled_and_films_made(
     monkeypatch.setattr(handover, "SHARED_MEMORY", tmp_path / "absent")
     assert usable_cores(tmp_path / "no-proc", tmp_path / "no-groups") == (os.cpu_count() or 1)
     files = Handover(handover_root(str(tmp_path)))
-    with files.reserve() as path:
-        make_room(str(path), 8_000_000)
-        fill(str(path), b"splats")
-        assert path.read_bytes() == b"splats"
+    with files.reserve() as made:
+        make_room(str(made.ply), 8_000_000)
+        fill(str(made.ply), b"splats")
+        assert made.ply.read_bytes() == b"splats"
     files.close()
     assert handover_root("auto").is_dir()
     assert encode_mp4([np.zeros((64, 64, 3), np.uint8)] * 3, fps=24)[4:8] == b"ftyp"

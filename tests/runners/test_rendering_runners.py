@@ -1,4 +1,4 @@
-"""What the validation and video runners film, whatever the frame and the preset."""
+"""What the validation and finishing runners draw, whatever the frame and the preset."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -13,6 +13,9 @@ from configuration.stages import NAMES
 from runners.messages import Failure, ImageJob, ImageResult
 from tests.stand_ins import fakes
 
+MORE = ("image_to_3d_generate_beside", "image_to_3d_decode_mesh")
+FINISHING = ("finishing_write", "finishing_film", "finishing_draw", "finishing_make_glb")
+
 
 def batched(service: Any) -> dict[str, Any]:
     """A service's batched methods."""
@@ -21,20 +24,20 @@ def batched(service: Any) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("client")
 def test_the_shared_process_offers_what_the_separate_ones_do() -> None:
-    from runners.shared import OWN_METHOD, SharedRunner
+    from runners.shared import SharedRunner
     from runners.stages import service_of
 
     service: Any = SharedRunner
     shared, checked = batched(service), set[str]()
     for stage in NAMES:
         for method, own in batched(service_of(stage)).items():
-            name = method.replace(OWN_METHOD, stage)
+            name = f"{stage}_{method}"
             same = shared[name]
             assert same.input_spec.model_json_schema() == own.input_spec.model_json_schema()
             assert same.output_spec.model_json_schema() == own.output_spec.model_json_schema()
             assert (same.max_batch_size, same.max_latency_ms) == (own.max_batch_size, own.max_latency_ms)
             checked.add(name)
-    assert checked == set(shared) == {*NAMES, "image_to_3d_beside"}
+    assert checked == set(shared) == {*(f"{name}_generate" for name in NAMES[:-1]), *MORE, *FINISHING}
     assert set(service.apis) == {*shared, "status"}
 
 
@@ -60,6 +63,6 @@ def test_stages_of_one_process_work_at_once_unless_they_take_turns(
     for stage in services.shared:
         monkeypatch.setattr(runner._stages[stage], "generate", meet)
     with ThreadPoolExecutor(2) as pool:
-        calls = [pool.submit(getattr(runner, stage), [ImageJob()]) for stage in services.shared]
+        calls = [pool.submit(getattr(runner, f"{stage}_generate"), [ImageJob()]) for stage in services.shared]
         met = [call.result()[0].failure is None for call in calls]
     assert met == [not turns, not turns]

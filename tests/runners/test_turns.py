@@ -19,7 +19,7 @@ import torch
 from command_line.places import ROOT
 from configuration import Configuration, read_configuration
 from gateway.stages import Stage, Stopwatch
-from runners.messages import SplatJob, SplatResult
+from runners.messages import MatteJob, MeshJob, SplatJob, SplatResult
 from runners.turns import Turns
 from tests.serving import EMBEDDED
 from tests.stand_ins import fakes
@@ -148,7 +148,7 @@ class Methods:
 async def test_jobs_at_once_are_spread_over_the_methods_and_lone_ones_take_the_first() -> None:
     runner = Methods()
     stage: Stage[SplatJob, SplatResult] = Stage(
-        "image_to_3d", runner, concurrency=3, methods=("generate", "generate_beside")
+        "image_to_3d", runner, concurrency=3, methods={SplatJob: ("generate", "generate_beside")}
     )
     jobs = [asyncio.create_task(stage.run(SplatJob(), Stopwatch())) for _ in range(4)]
     await asyncio.sleep(0.05)
@@ -166,13 +166,17 @@ def test_only_a_3d_stage_that_need_not_wait_for_others_is_called_by_two_methods(
     from runners.shared import methods_of
 
     own = configuration(image_to_3d__overlap="true")
-    assert methods_of(own, "image_to_3d") == ("generate", "generate_beside")
-    assert methods_of(own, "matting") == ("generate",)
-    for turns, expected in ((True, ("image_to_3d",)), (False, ("image_to_3d", "image_to_3d_beside"))):
+    decode = {MeshJob: ("decode_mesh",)}
+    assert methods_of(own, "image_to_3d") == {SplatJob: ("generate", "generate_beside")} | decode
+    assert methods_of(own, "matting") == {MatteJob: ("generate",)}
+    for turns, beside in ((True, ()), (False, ("image_to_3d_generate_beside",))):
         services = replace(own.services, shared=("image_to_3d", "matting"), turns=turns)
-        assert methods_of(replace(own, services=services), "image_to_3d") == expected
-        assert methods_of(replace(own, services=services), "matting") == ("matting",)
-    assert methods_of(configuration(), "image_to_3d") == ("generate",)
+        assert methods_of(replace(own, services=services), "image_to_3d") == {
+            SplatJob: ("image_to_3d_generate", *beside),
+            MeshJob: ("image_to_3d_decode_mesh",),
+        }
+        assert methods_of(replace(own, services=services), "matting") == {MatteJob: ("matting_generate",)}
+    assert methods_of(configuration(), "image_to_3d") == {SplatJob: ("generate",)} | decode
 
 
 @pytest.mark.gpu
