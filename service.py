@@ -60,7 +60,7 @@ from runners.life.metrics import look_after_folders
 from runners.life.worker import is_supervised, leave_later
 from runners.logs import escape_records
 from runners.machine import raise_descriptor_limit
-from runners.mesh import lack_of_mesh_decoder
+from runners.mesh import why_no_meshes
 from runners.options import address_of, drain_seconds, gateway_service
 from runners.own_socket import listen_apart
 from runners.process import show_own_logs
@@ -116,7 +116,7 @@ class Miner:
         logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
         stages = {name: self._stage(name) for name in NAMES}
-        lack = lack_of_mesh_decoder(CONFIGURATION)
+        lack = why_no_meshes(CONFIGURATION)
         self._pipeline = Pipeline(
             Stages(**stages),
             self._handover,

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.errors import PlyFormatError
 from models.gaussians.frames import Frame, turned_points, turned_quats
 from models.gaussians.gaussians import SH_C0, Gaussians
-from models.transfer import sent
+from models.transfer import to_device_async
 
 PROPERTIES = (
     "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
@@ -117,7 +117,7 @@ def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gauss
     del values  # a mapped file can be closed only when nothing looks at it
 
     def columns(*wanted: str) -> Tensor:
-        return table.index_select(1, sent([names.index(name) for name in wanted], table.device))
+        return table.index_select(1, to_device_async([names.index(name) for name in wanted], table.device))
 
     quats = columns("rot_0", "rot_1", "rot_2", "rot_3")
     return Gaussians(

@@ -14,12 +14,12 @@ from gateway import VERSION
 from gateway.build import build_of_this
 from gateway.errors import HttpError
 from gateway.progress import stages_of
-from runners.mesh import lack_of_mesh_decoder
+from runners.mesh import why_no_meshes
 
 
 def describe(configuration: Configuration) -> dict[str, str]:
     """What runs here, and why."""
-    lack = lack_of_mesh_decoder(configuration)
+    lack = why_no_meshes(configuration)
     return {
         "version": VERSION,
         **build_of_this(),

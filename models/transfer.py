@@ -1,4 +1,4 @@
-"""From the host to a device without waiting for what the device still has to do."""
+"""Copies from the host to a device that do not wait for the device's queue."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,14 @@ import torch
 from torch import Tensor
 
 
-def sent(values: Tensor | Sequence[float], device: torch.device | str) -> Tensor:
-    """A copy on `device`, through pinned memory where that is a GPU.
+def to_device_async(values: Tensor | Sequence[float], device: torch.device | str) -> Tensor:
+    """Copies to `device`; for CUDA the source is pinned, so that the copy is queued without blocking.
 
-    A copy from other memory comes after all work that the GPU was given, and the host waits for it.
+    A copy from pageable memory would block the host until all queued kernels are done.
+
+    Args:
+        values: Any shape and dtype, in host memory.
+        device: Where to.
     """
     on_host = values if isinstance(values, Tensor) else torch.tensor(values)
     if torch.device(device).type != "cuda":

@@ -30,7 +30,7 @@ KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
 
 
 def describe_failure(error: Exception) -> Failure:
-    """An exception as a failure of one item; an unexpected one says nothing of its inside."""
+    """An exception as a failure of one item; of an unexpected one only the type is told."""
     for error_type, kind in KINDS:
         if isinstance(error, error_type):
             return Failure(kind=kind, detail=str(error) or error_type.__name__)

@@ -14,7 +14,7 @@ from configuration.schema import RenderOptions
 from runners.batching import answer_batch
 from runners.formats import MIN_SPLATS, write_splats, writer_of
 from runners.memory import trim_heaps
-from runners.mesh import finish_mesh, lack_of_mesh_decoder
+from runners.mesh import finish_mesh, why_no_meshes
 from runners.messages import FileJob, FileResult, FilmJob, GlbJob, GlbResult, SplatFileJob, ViewJob
 from runners.options import runner_batch, runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
@@ -55,7 +55,7 @@ class FinishingRunner(ModelProcess):
             "num_threads": num_threads(OPTIONS, "cpu"),  # where ffmpeg works whatever draws the frames
             "pixels": "yuv420p" if on_gpu else "rgb24",
         }
-        if lack_of_mesh_decoder(CONFIGURATION) is None:
+        if why_no_meshes(CONFIGURATION) is None:
             from export.meshes.rehearsal import rehearse_finishing
 
             rehearse_finishing(self._renderer, threads)  # while the other processes load

@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 USUAL = gc.get_threshold()
 # New objects between two collections of the young, and how many of those between two of all, in effect none:
-# torch and its company leave a million objects when they are imported.
+# importing torch and its dependencies creates about a million objects.
 RARE = (50_000, 10, 1_000)
 
 
@@ -23,7 +23,7 @@ def collect_rarely() -> None:
 
 
 def keep_for_good() -> None:
-    """Takes everything that is alive out of all later collections; for the end of a process's start.
+    """Freezes all live objects (`gc.freeze`), so that later collections skip them. Call once, after start-up.
 
     A full collection of the 120,000 objects that the gateway's imports leave behind stops its event loop for
     30 ms of an idle core, and for much longer beside models that keep all cores busy. Nothing happens inside

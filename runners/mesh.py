@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 MESH_ROLE = "slat_decoder_mesh"
 
 
-def lack_of_mesh_decoder(configuration: Configuration) -> str | None:
-    """What keeps this service from making meshes; None if nothing does. Loads no torch."""
+def why_no_meshes(configuration: Configuration) -> str | None:
+    """Reason why meshes are unavailable, or None. Loads no torch."""
     if configuration.random_weights:
         return None
     folder = Path(configuration.weights) / "image_to_3d"

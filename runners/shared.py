@@ -3,8 +3,8 @@
 The stages that `services.shared` names run here instead of in processes of their own, behind the same batched
 methods. On a GPU that is nearly full their models take turns, so that the memory in work is the largest
 stage's and not the sum; only finishing, small in memory and long in time, works beside them. Where there is
-room each has a stream instead: kernels of several stages run at once, while a GPU gives processes turns, and
-whoever changes waits.
+room each has a stream instead: kernels of several stages run at once, while a GPU time-slices between
+processes, and each switch costs time.
 """
 
 import threading

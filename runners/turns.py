@@ -1,4 +1,4 @@
-"""One object's flows at a time, and what follows them beside the next object's.
+"""Serialises the flows; clean-up and file writing of one object overlap with the flows of the next.
 
     generate          [flows of 1][clean-up, file, answer]          [flows of 3][...
     generate_beside               [flows of 2          ][clean-up, file, answer]

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from command_line.arguments import positive, user_path
 from command_line.running import run_program
-from models.latents.decoder import LatentDecoderConfig
+from models.latents.trunk import LatentDecoderConfig
 from models.mesh.decoder import REFINEMENT, MeshDecoder, MeshDecoderConfig
 from models.sparse import SparseTensor
 from training.coloring import ColoringTable

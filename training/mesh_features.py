@@ -1,7 +1,7 @@
 """The mesh decoder's forward pass for training.
 
-The shipped one (`models.mesh.refinement`) gathers in chunks to save memory. Here memory is plenty and
-gradients are wanted: convolutions on the fine grid whose backward pass adds nothing atomically.
+The shipped one (`models.mesh.subdivided_convolution`) gathers in chunks to save memory. Here memory is
+plenty and gradients are wanted: convolutions on the fine grid whose backward pass adds nothing atomically.
 """
 
 from typing import cast
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from models.mesh.cube_tables import CORNERS
 from models.mesh.decoder import MeshDecoder
-from models.mesh.refinement import fine_neighbours
+from models.mesh.subdivided_convolution import fine_neighbours
 from models.mesh.upsampling import UpsampleBlock
 from models.sparse import SparseTensor, SubmanifoldConvolution, VoxelGrid
 from models.sparse.convolution import gathered_convolution

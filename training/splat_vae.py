@@ -19,7 +19,7 @@ from command_line.arguments import user_path
 from command_line.running import run_program
 from models.gaussians.decoder import GaussianDecoder, GaussianDecoderConfig, GaussianParametrization
 from models.gaussians.gaussians import Gaussians
-from models.latents.decoder import LatentDecoder, LatentDecoderConfig
+from models.latents.trunk import LatentDecoder, LatentDecoderConfig
 from models.sparse import SparseTensor
 from training.coloring import ColoringTable
 from training.command import trainer_arguments

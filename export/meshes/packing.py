@@ -18,6 +18,9 @@ def pack(
         sizes: Width and height of each box.
         side: Of the square, in texels.
         margin: Texels kept free around every box.
+
+    Raises:
+        ValueError: If the boxes do not fit at any scale.
     """
     order = np.argsort(-sizes[:, 1], kind="stable")
     low = 0.0

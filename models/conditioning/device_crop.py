@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.conditioning.preprocess import crop_box
-from models.transfer import sent
+from models.transfer import to_device_async
 
 LOBES = 3.0
 KEPT_MATRICES = 64
@@ -33,7 +33,7 @@ def crop_on_device(
     height, width = image.shape[:2]
     # a copy, for what came from another process is read-only
     inside = np.array(image[max(top, 0) : bottom, max(left, 0) : right], order="C")
-    pixels = sent(torch.from_numpy(inside), device).int()
+    pixels = to_device_async(torch.from_numpy(inside), device).int()
     around = (max(-left, 0), max(right - width, 0), max(-top, 0), max(bottom - height, 0))
     square = F.pad(pixels, (0, 0, *around))
     color, alpha = square[..., :3], square[..., 3:]

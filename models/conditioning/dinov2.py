@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import Linear
 from models.errors import WeightsError
 from models.layers import ModuleList
+from models.linear import Linear
 from models.weights.guard import weights_in
 
 
@@ -50,7 +50,15 @@ class Dinov2Config:
 
     @classmethod
     def of(cls, values: Mapping[str, Any], origin: str) -> "Dinov2Config":
-        """The same from the file's content, which errors call `origin`."""
+        """The same from the content of a config file of transformers.
+
+        Args:
+            values: The file's keys and values.
+            origin: What errors call it.
+
+        Raises:
+            WeightsError: For a variant that is not implemented, or keys that are missing.
+        """
         asked = {"use_swiglu_ffn": False, "hidden_act": "gelu"}
         other = [f"{key} {values[key]!r}" for key, only in asked.items() if values.get(key, only) != only]
         if other:

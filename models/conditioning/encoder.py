@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.conditioning.dinov2 import Dinov2, Dinov2Config
 from models.errors import WeightsError
 from models.layers import FINAL_EPS, layer_norm
-from models.transfer import sent
+from models.transfer import to_device_async
 from models.weights.loading import assign, every_tensor, load_module
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
@@ -67,5 +67,5 @@ class ImageEncoder(nn.Module):
 def normalized_pixels(images: Sequence[SquareImage]) -> Float[Tensor, "batch 3 size size"]:
     """Standardises 8-bit images with ImageNet's statistics, on their device."""
     stacked = torch.stack([torch.as_tensor(image) for image in images]).float() / 255
-    mean, std = (sent(values, stacked.device) for values in (PIXEL_MEAN, PIXEL_STD))
+    mean, std = (to_device_async(values, stacked.device) for values in (PIXEL_MEAN, PIXEL_STD))
     return ((stacked - mean) / std).permute(0, 3, 1, 2).contiguous()

@@ -47,7 +47,9 @@ class _Recording:
 class GraphRecorder:
     """Records functions of tensors, and replays them."""
 
-    _one_records = threading.Lock()  # in the process: torch's allocator frees nothing while anyone records
+    _one_records = (
+        threading.Lock()
+    )  # process-wide: the allocator frees nothing during a capture on any stream
 
     def __init__(self, device: torch.device | str) -> None:
         """Makes the pool; nothing is recorded yet."""

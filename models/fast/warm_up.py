@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.fast.trellis.padding import USUAL, PaddedSize, sizes
+from models.fast.trellis.padding import MAX_WARM_RATIO, PaddedSize, sizes
 from models.sampling import SamplerSettings, request_generator
 from models.trellis.image_to_3d import ImageTo3D
 
 GREY = 128
-ODD = 3  # so many fewer than a size holds: objects hardly ever fill one
+SLACK = 3  # rows that a warm-up object leaves empty, so that padding runs too
 
 
 def warm_up(
@@ -43,9 +43,9 @@ def sizes_of(model: ImageTo3D) -> list[PaddedSize]:
         return [PaddedSize(tokens=cells // 32, voxels=cells // 8)]
     largest = min(model.max_voxels or 8 * cells, 8 * cells, recorded)
     objects = []
-    for size in sizes(largest, USUAL):
-        tokens = min(size.tokens, cells) - ODD
-        objects.append(PaddedSize(tokens=tokens, voxels=min(size.voxels, largest, 8 * tokens) - ODD))
+    for size in sizes(largest, MAX_WARM_RATIO):
+        tokens = min(size.tokens, cells) - SLACK
+        objects.append(PaddedSize(tokens=tokens, voxels=min(size.voxels, largest, 8 * tokens) - SLACK))
     return objects
 
 

@@ -17,7 +17,7 @@ from models.errors import GenerationError
 from models.gaussians.frames import Frame, rotate_frame
 from models.gaussians.gaussians import Gaussians
 from models.gaussians.placement import Placement, placement_of
-from models.transfer import sent
+from models.transfer import to_device_async
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,11 @@ def clean_up(
 def clean_up_placed(
     gaussians: Gaussians, *, frame: Frame = "validator", settings: CleanupSettings | None = None
 ) -> tuple[Gaussians, Placement]:
-    """`clean_up`, and where it put the object."""
+    """`clean_up`, and where it put the object.
+
+    Raises:
+        GenerationError: If no splat is left.
+    """
     settings = settings or CleanupSettings()
     visible = gaussians.select(valid_mask(gaussians, settings.min_opacity))
     if visible.num_splats == 0:
@@ -158,7 +162,7 @@ def _index(keys: Int[Tensor, " n"]) -> Int[Tensor, "n 3"]:
 def _touching_pairs(cells: Int[Tensor, "cells 3"]) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
     """Both ends of every pair of touching cells."""
     keys = _key(cells)
-    offsets = sent(torch.tensor(_HALF_NEIGHBOURHOOD), cells.device)
+    offsets = to_device_async(torch.tensor(_HALF_NEIGHBOURHOOD), cells.device)
     wanted = keys + (offsets[:, :1] * _SPAN + offsets[:, 1:2]) * _SPAN + offsets[:, 2:]  # [13, cells]
     place = torch.searchsorted(keys, wanted).clamp_max(keys.shape[0] - 1)
     _, first = found = torch.nonzero(keys[place] == wanted, as_tuple=True)

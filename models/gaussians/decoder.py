@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.gaussians.gaussians import SH_C0, Gaussians
-from models.latents.decoder import LatentDecoder, LatentDecoderConfig
+from models.latents.trunk import LatentDecoder, LatentDecoderConfig
 from models.layers import FINAL_EPS, layer_norm
 from models.sparse import SparseTensor, VoxelGrid
-from models.transfer import sent
+from models.transfer import to_device_async
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class GaussianDecoder(LatentDecoder):
         centre = (coords[:, None] + 0.5) / resolution - 0.5
         means = centre + torch.tanh(offset) * (0.5 * p.voxel_size / resolution)
         scales = F.softplus(scale * p.lr_scale + _inverse_softplus(p.scale_bias))
-        identity = sent([1.0, 0.0, 0.0, 0.0], raw.device)
+        identity = to_device_async([1.0, 0.0, 0.0, 0.0], raw.device)
         logit = opacity * p.lr_opacity + math.log(p.opacity_bias / (1 - p.opacity_bias))
         return Gaussians(
             means=means.flatten(0, 1),

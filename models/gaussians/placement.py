@@ -1,4 +1,4 @@
-"""Where clean-up puts an object, so that what is made from the same latents can be put beside its splats."""
+"""Translation and scale that clean-up applied, so that a mesh of the same latents lines up with splats."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.errors import GenerationError
-from models.transfer import sent
+from models.transfer import to_device_async
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Placement:
 
     def applied(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """The points beside the cleaned splats, in double precision, still along "trellis" axes."""
-        center = sent(torch.tensor(self.center, dtype=torch.float64), points.device)
+        center = to_device_async(torch.tensor(self.center, dtype=torch.float64), points.device)
         return (points.double() - center) * self.factor
 
 

@@ -1,6 +1,6 @@
 """Structured latents: feature vectors on the occupied voxels."""
 
-from models.latents.decoder import LatentDecoder, LatentDecoderConfig
 from models.latents.flow import LatentFlow, LatentFlowConfig
+from models.latents.trunk import LatentDecoder, LatentDecoderConfig
 
 __all__ = ["LatentDecoder", "LatentDecoderConfig", "LatentFlow", "LatentFlowConfig"]

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import Linear
 from models.layers.blocks import modulate
 from models.layers.norms import BLOCK_EPS, LayerNorm
+from models.linear import Linear
 from models.sparse import (
     SparseTensor,
     SubmanifoldConvolution,

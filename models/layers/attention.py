@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import Linear
 from models.layers.norms import RmsNorm
 from models.layers.varlen import varlen_attn
+from models.linear import Linear
 from models.sparse.segments import Segments
 
 
@@ -27,7 +27,7 @@ class Projection:
     Attributes:
         keys: Projected keys of each conditioned object.
         values: Projected values.
-        unconditional: Gives what a condition of zeros comes to, once it is wanted.
+        unconditional: Computes the cross-attention output of an all-zero condition, when it is first needed.
     """
 
     keys: Float[Tensor, "objects condition heads depth"]

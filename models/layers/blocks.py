@@ -12,9 +12,9 @@ Plain (latent decoders): x += SelfAttention(LN(x)); x += FeedForward(LN(x)).
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.cpu_kernels import Linear, linear_gelu
 from models.layers.attention import Context, CrossAttention, SelfAttention
 from models.layers.norms import BLOCK_EPS, LayerNorm, layer_norm
+from models.linear import Linear, linear_gelu
 from models.sparse.segments import Segments, expand_to_rows
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.latents.decoder import LatentDecoder, LatentDecoderConfig
+from models.latents.trunk import LatentDecoder, LatentDecoderConfig
 from models.layers import ModuleList
 from models.mesh.corner_field import corner_field, num_channels
 from models.mesh.extraction import extract

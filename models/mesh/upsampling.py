@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.mesh.group_norm import ObjectGroupNorm
-from models.mesh.refinement import sibling_convolution, upsampling_convolution
+from models.mesh.subdivided_convolution import sibling_convolution, upsampling_convolution
 from models.sparse import SparseTensor, SubmanifoldConvolution
 
 NUM_GROUPS = 32

@@ -17,7 +17,7 @@ from models.layers import Context, Projection
 from models.sampling.schedule import TIME_SCALE, SamplerSettings, schedule
 from models.sparse import SparseTensor, VoxelGrid
 from models.structure import StructureFlow
-from models.transfer import sent
+from models.transfer import to_device_async
 
 Condition = Float[Tensor, "objects condition cond_channels"]
 
@@ -51,7 +51,7 @@ class StructureField:
     @classmethod
     def of(cls, flow: StructureFlow, cond: Condition, settings: SamplerSettings) -> "StructureField":
         """Computes what all steps have in common."""
-        modulations = flow.modulations(sent(times_of(settings), cond.device))
+        modulations = flow.modulations(to_device_async(times_of(settings), cond.device))
         return cls(velocity=flow.velocity, modulations=modulations, contexts=flow.contexts(cond))
 
     def conditional(self, x: Tensor, step: int) -> Tensor:
@@ -78,7 +78,7 @@ class GridlessField:
     @classmethod
     def of(cls, flow: LatentFlow, cond: Condition, settings: SamplerSettings) -> "GridlessField":
         """Computes both."""
-        modulations = flow.modulations(sent(times_of(settings), cond.device))
+        modulations = flow.modulations(to_device_async(times_of(settings), cond.device))
         return cls(flow=flow, modulations=modulations, projections=flow.projections(cond))
 
 

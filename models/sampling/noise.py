@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.transfer import sent
+from models.transfer import to_device_async
 
 
 def request_generator(seed: int) -> torch.Generator:
@@ -22,7 +22,9 @@ def stacked_noise(
     generators: Sequence[torch.Generator], shape: Sequence[int], device: torch.device
 ) -> Float[Tensor, "requests ..."]:
     """Standard normal noise of one shape, one item a request."""
-    return sent(torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]), device)
+    return to_device_async(
+        torch.cat([torch.randn(1, *shape, generator=generator) for generator in generators]), device
+    )
 
 
 def voxel_noise(

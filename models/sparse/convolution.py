@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import linear
+from models.linear import linear
 from models.sparse.grid import VoxelGrid
 from models.sparse.tensor import SparseTensor
 

@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import Convolution3d
 from models.layers import FINAL_EPS, LayerNorm, torso_dtype
+from models.linear import Convolution3d
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from models.mesh.mesh import Mesh
 from models.sampling import SamplerSettings, request_generator, sample, stacked_noise, voxel_noise
 from models.sparse import SparseTensor, VoxelGrid
 from models.stopping import between_steps
-from models.transfer import sent
+from models.transfer import to_device_async
 from models.trellis.modules import StageSettings
 from models.trellis.networks import Condition, LatentFieldOn, Networks, batched_voxels, load_networks
 
@@ -136,7 +136,7 @@ class ImageTo3D:
         noise = self._drawing.submit(voxel_noise, generators, counts, modules.latent_flow.config.in_channels)
         grid = VoxelGrid(batched_voxels(voxels), counts)
         with field(grid) as on_grid:
-            feats = sample(on_grid, sent(noise.result(), self.device), settings)
+            feats = sample(on_grid, to_device_async(noise.result(), self.device), settings)
             return modules.latents(SparseTensor(grid=grid, feats=feats))
 
     @torch.no_grad()
@@ -173,9 +173,12 @@ class ImageTo3D:
             structure: Sampling of the structure stage; by default the weights' own.
             latents: Sampling of the latent stage; by default the weights' own.
             clock: Measures preprocess, encode_image, structure, latents, gaussians.
-            on_placed: Is told an image's position and the number of its object's splats as soon as that is
-                known, before they are computed.
+            on_placed: Called with an image's position and its object's number of splats once the voxels are
+                known, before the splats are computed.
             kept: Receives the latents of each image that has some, by its position.
+
+        Raises:
+            ValueError: If there is not one seed an image.
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")

@@ -1,7 +1,7 @@
 """Loading of weights: strict, on meta, in the published layouts."""
 
 from models.weights.loading import check_names_and_shapes, load_module
-from models.weights.published import (
+from models.weights.trellis_layout import (
     PublishedPipeline,
     build_module,
     check_module,

@@ -39,6 +39,9 @@ def shell(voxels: int) -> Int[Tensor, "voxels 3"]:
     """The outermost points (x, y, z) of 64^3 within 29.0 of its centre, in lexicographic order.
 
     16,040 of them are exactly the points whose distance from 31.5 on each axis lies in (27.4, 29.0).
+
+    Raises:
+        ValueError: For no voxel, or more than lie inside that distance.
     """
     axis = torch.arange(GRID)
     points = torch.cartesian_prod(axis, axis, axis)

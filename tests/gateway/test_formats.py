@@ -16,7 +16,7 @@ from configuration import load_configuration
 from gateway.pipeline import Pipeline
 from gateway.probes import describe
 from gateway.products import Products
-from runners.mesh import lack_of_mesh_decoder
+from runners.mesh import why_no_meshes
 from tests.export.glb_reading import document_of
 from tests.ply_reader import main_color
 from tests.stand_ins.fakes import color_of
@@ -126,7 +126,7 @@ def test_weights_without_a_mesh_decoder_are_501_and_say_so(tmp_path: Path, pipel
     (tmp_path / "image_to_3d").mkdir()
     (tmp_path / "image_to_3d/pipeline.json").write_text(pipeline)
     configuration = replace(load_configuration(), weights=str(tmp_path))
-    lack = lack_of_mesh_decoder(configuration)
+    lack = why_no_meshes(configuration)
     assert lack is not None
     assert describe(configuration)["meshes"] == f"unavailable: {lack}"
     products = Products(object.__new__(Pipeline), lack_of_meshes=lack, frame="validator")

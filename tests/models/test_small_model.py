@@ -12,7 +12,7 @@ from models.gaussians.gaussians import Gaussians
 from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from models.trellis.networks import load_networks
 from models.weights import read_pipeline
-from models.weights.published import weights_file
+from models.weights.trellis_layout import weights_file
 from tests.stand_ins.tiny_weights import write_image_to_3d
 
 FEW = SamplerSettings(steps=2)

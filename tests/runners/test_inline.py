@@ -19,7 +19,7 @@ from configuration.reader import DEFAULT_FILE
 from runners.batching import answer_batch
 from runners.handover import AbandonedError, fill
 from runners.inline import is_inline, packed, unpacked
-from runners.mesh import lack_of_mesh_decoder
+from runners.mesh import why_no_meshes
 from runners.messages import FilmJob, Job, JudgeJob, JudgeResult, MeshJob, SplatJob, SplatResult
 from tests.ply_reader import main_color
 from tests.serving import (
@@ -211,7 +211,7 @@ def test_a_gateway_needs_neither_the_weights_nor_the_gpu_of_a_profile_that_runs_
     configuration = read_configuration(DEFAULT_FILE, inline, lambda: 0)
     assert (configuration.profile, configuration.device) == ("24gb", "cpu")
     assert configuration.services.gateway.video_deadline_seconds == 30  # of that profile
-    assert lack_of_mesh_decoder(configuration) is None
+    assert why_no_meshes(configuration) is None
     with pytest.raises(ConfigurationError, match="profile"):
         read_configuration(DEFAULT_FILE, inline | {"MINER__PROFILE": "25gb"}, lambda: 0)
 

@@ -8,7 +8,7 @@ import torch
 
 from models.mesh.decoder import MeshDecoder
 from models.sparse import SparseTensor
-from models.weights.published import read_module
+from models.weights.trellis_layout import read_module
 from training.export import export_mesh
 from training.loop import save_half
 from training.mesh_decoder import DECODER, Example, corner_losses, new_decoder, raw_corners

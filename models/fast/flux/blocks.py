@@ -15,10 +15,10 @@ from diffusers import FluxTransformer2DModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.cpu_kernels import linear_gelu
 from models.fast.flux.parts import Attention, DoubleBlock, FeedForward, Projection, SingleBlock
 from models.fast.kernels import normed, normed_sum, rotated
 from models.fast.kernels.parameters import Norm, Projected
+from models.linear import linear_gelu
 
 EPS = 1e-6  # of every norm
 Positions = tuple[Tensor, Tensor]  # cosines and sines [tokens, depth]

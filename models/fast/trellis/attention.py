@@ -1,6 +1,6 @@
 """Full attention inside groups of different lengths, by a kernel that knows no masks.
 
-Tokens that only fill a group up take the mean of some of the group's own keys, and no value. The kernel's
+Padding tokens get the mean of some of the group's own keys as key, and zero as value. The kernel's
 result is then too small by their share of the weights, which is known:
 
     out = filled / (1 - n exp(q . mean - lse)),   n fillers, lse = log of the sum of all weights

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.transfer import sent
+from models.transfer import to_device_async
 
 KEPT_SCHEDULES = 8
 
@@ -29,6 +29,6 @@ def kept_modulations(flow: TimedFlow) -> KeptModulations:
 
     @lru_cache(maxsize=KEPT_SCHEDULES)
     def at(times: tuple[float, ...], device: torch.device) -> Sequence[Tensor]:
-        return flow.modulations(sent(times, device))
+        return flow.modulations(to_device_async(times, device))
 
     return at

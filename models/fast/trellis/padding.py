@@ -16,11 +16,11 @@ from torch import Tensor
 from models.fast.plan import MAX_VOXELS
 from models.layers.embeddings import voxel_position_embedding
 from models.sparse import VoxelGrid
-from models.transfer import sent
+from models.transfer import to_device_async
 
 TOKEN_SIZES = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 8192)
 VOXELS_PER_FOUR_TOKENS = (17, 20, 32)  # surfaces have about 16, nothing has more than 32
-USUAL = 20  # up to here sizes are recorded before the first request
+MAX_WARM_RATIO = 20  # sizes of up to 20 voxels per four tokens are captured during warm-up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def padded_size(tokens: int, voxels: int, max_voxels: int = MAX_VOXELS) -> Padde
 
 def sizes(max_voxels: int, most: int = VOXELS_PER_FOUR_TOKENS[-1]) -> list[PaddedSize]:
     """All sizes of surfaces of up to so many voxels, and `most` voxels in four tokens, smallest first."""
-    too_few = sum(USUAL * tokens < 4 * max_voxels for tokens in TOKEN_SIZES)
+    too_few = sum(MAX_WARM_RATIO * tokens < 4 * max_voxels for tokens in TOKEN_SIZES)
     return [
         PaddedSize(tokens=tokens, voxels=ratio * tokens // 4)
         for tokens in TOKEN_SIZES[: too_few + 1]
@@ -144,7 +144,7 @@ class PaddedGrid:
             parent=rows.new_zeros(num_rows).index_copy_(0, rows, tokens[down.parent]),
             children=_spread(to_row[down.children], tokens, num_rows, num_tokens),
             divisor=ones.index_add_(0, tokens, down.num_children[:, None].float()),
-            lengths=sent(down.coarse.counts, rows.device),
+            lengths=to_device_async(down.coarse.counts, rows.device),
         )
 
     def token_positions(self, channels: int) -> Float[Tensor, "tokens channels"]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from models.errors import WeightsError
 from models.latents import LatentDecoderConfig
 from models.mesh import decoder as mesh_decoder
-from models.mesh import group_norm, refinement
+from models.mesh import group_norm, subdivided_convolution
 from models.mesh.decoder import MeshDecoder, MeshDecoderConfig
 from models.mesh.group_norm import ObjectGroupNorm
 from models.mesh.upsampling import UpsampleBlock
@@ -41,17 +41,17 @@ def small_mesh_decoder(*, use_color: bool = True) -> MeshDecoder:
 def test_convolutions_beside_a_subdivision_are_plain_ones(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refinement, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(subdivided_convolution, "CHUNK_ELEMENTS", chunk)
     torch.manual_seed(0)
     coarse = VoxelGrid(random_voxels(40, 1, 25, box=(5, 4, 6)))
     weight, bias = torch.randn(7, 3, 3, 3, 5), torch.randn(7)
     fine = subdivide(SparseTensor(grid=coarse, feats=torch.randn(len(coarse), 5)))
     expected = bagged_convolution(fine.feats, fine.grid, weight, bias)
-    folded = refinement.upsampling_convolution(fine.feats[::8], coarse, weight, bias)
+    folded = subdivided_convolution.upsampling_convolution(fine.feats[::8], coarse, weight, bias)
     torch.testing.assert_close(folded, expected, rtol=1e-5, atol=5e-5)
     uneven = torch.randn(len(fine.grid), 5)
     expected = bagged_convolution(uneven, fine.grid, weight, bias)
-    actual = refinement.sibling_convolution(uneven, coarse, weight, bias)
+    actual = subdivided_convolution.sibling_convolution(uneven, coarse, weight, bias)
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=5e-5)
 
 

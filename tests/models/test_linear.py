@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.cpu_kernels import Convolution3d, linear, linear_gelu, suits_onednn
+from models.linear import Convolution3d, linear, linear_gelu, suits_onednn
 
 
 @pytest.mark.parametrize("rows", [1, 7, 300])

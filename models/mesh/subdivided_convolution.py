@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.cpu_kernels import linear
+from models.linear import linear
 from models.sparse import VoxelGrid
 
 CHUNK_ELEMENTS = 2**25  # of gathered features at a time
