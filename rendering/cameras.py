@@ -36,6 +36,7 @@ class Cameras:
 
     @property
     def num_views(self) -> int:
+        """Number of cameras."""
         return self.view_matrices.shape[0]
 
     def to(self, device: torch.device | str) -> "Cameras":

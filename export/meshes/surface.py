@@ -24,10 +24,12 @@ class Surface:
 
     @property
     def num_vertices(self) -> int:
+        """Rows of `vertices`."""
         return len(self.vertices)
 
     @property
     def num_faces(self) -> int:
+        """Triangles."""
         return len(self.faces)
 
     def with_faces(self, faces: Int[np.ndarray, "kept 3"]) -> "Surface":

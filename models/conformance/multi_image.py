@@ -25,9 +25,11 @@ class MultiImageField:
         self._mode = mode
 
     def conditional(self, x: Tensor, step: int) -> Tensor:
+        """The velocity under one of the pictures."""
         return torch.stack([field.conditional(x, step) for field in self._of(step)]).mean(dim=0)
 
     def guided(self, x: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Velocities under one of the pictures, and under none."""
         first, *others = self._of(step)
         conditional, unconditional = first.guided(x, step)
         velocities = [conditional, *(field.conditional(x, step) for field in others)]

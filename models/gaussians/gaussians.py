@@ -33,6 +33,7 @@ class Gaussians:
 
     @property
     def num_splats(self) -> int:
+        """Rows of every field."""
         return self.means.shape[0]
 
     def to(self, device: torch.device | str) -> "Gaussians":

@@ -24,10 +24,12 @@ class Mesh:
 
     @property
     def num_vertices(self) -> int:
+        """Rows of `vertices`."""
         return self.vertices.shape[0]
 
     @property
     def num_faces(self) -> int:
+        """Triangles."""
         return self.faces.shape[0]
 
     @property

@@ -25,7 +25,9 @@ Condition = Float[Tensor, "objects condition cond_channels"]
 class VelocityField(Protocol):
     """Velocities at the steps of one schedule, under one condition."""
 
-    def conditional(self, x: Float[Tensor, "*state"], step: int) -> Float[Tensor, "*state"]: ...
+    def conditional(self, x: Float[Tensor, "*state"], step: int) -> Float[Tensor, "*state"]:
+        """The velocity under the condition."""
+        ...
 
     def guided(
         self, x: Float[Tensor, "*state"], step: int
@@ -55,9 +57,11 @@ class StructureField:
         return cls(velocity=flow.velocity, modulations=modulations, contexts=flow.contexts(cond))
 
     def conditional(self, x: Tensor, step: int) -> Tensor:
+        """The velocity under the condition."""
         return self.velocity(x, modulations_of(self.modulations, step), self.contexts)
 
     def guided(self, x: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Velocities under the condition and under none."""
         conditional, unconditional = self.conditional(torch.cat([x, x]), step).chunk(2)
         return conditional, unconditional
 
@@ -92,9 +96,11 @@ class LatentField:
         self._contexts = field.flow.contexts(field.projections, grid)
 
     def conditional(self, x: Tensor, step: int) -> Tensor:
+        """The velocity under the condition."""
         return self._velocity(SparseTensor(grid=self._grid, feats=x), step)
 
     def guided(self, x: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Velocities under the condition and under none."""
         twice = SparseTensor(grid=self._grid.repeated(2), feats=x.repeat(2, 1))
         conditional, unconditional = self._velocity(twice, step).chunk(2)
         return conditional, unconditional

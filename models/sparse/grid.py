@@ -85,10 +85,12 @@ class VoxelGrid:
 
     @property
     def device(self) -> torch.device:
+        """Where its coordinates lie."""
         return self.coords.device
 
     @property
     def batch_size(self) -> int:
+        """Number of objects."""
         return len(self.counts)
 
     @cached_property

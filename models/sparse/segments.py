@@ -54,6 +54,7 @@ class Segments:
 
     @property
     def num_groups(self) -> int:
+        """Number of groups."""
         return len(self.counts)
 
     @cached_property

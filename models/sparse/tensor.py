@@ -31,6 +31,7 @@ class SparseTensor:
 
     @property
     def coords(self) -> Int[Tensor, "voxels 4"]:
+        """[voxels, 4]: object, x, y, z."""
         return self.grid.coords
 
     def replace(self, feats: Float[Tensor, "voxels channels"]) -> "SparseTensor":

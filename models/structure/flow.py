@@ -47,6 +47,7 @@ class StructureFlowConfig:
 
     @property
     def num_tokens(self) -> int:
+        """Tokens of the latent grid."""
         return (self.resolution // self.patch_size) ** 3
 
 

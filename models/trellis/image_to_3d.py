@@ -82,6 +82,7 @@ class ImageTo3D:
 
     @property
     def device(self) -> torch.device:
+        """Where the networks work."""
         return self.networks.device
 
     def preprocess(self, image: RgbaImage) -> Cropped:

@@ -101,6 +101,7 @@ class Modules:
 
     @property
     def device(self) -> torch.device:
+        """Where their parameters lie."""
         return self.latent_mean.device
 
     @property

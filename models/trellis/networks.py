@@ -62,6 +62,7 @@ class Networks:
 
     @property
     def device(self) -> torch.device:
+        """Where the networks work."""
         return self.modules.device
 
     @property

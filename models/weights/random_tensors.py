@@ -65,9 +65,11 @@ class RandomTensors:
         self._generators: dict[str, torch.Generator] = {}
 
     def shapes(self) -> Shapes:
+        """Shapes by name."""
         return self._shapes
 
     def read(self, name: str, device: torch.device | str) -> Tensor:
+        """One tensor, drawn from the next numbers of the seed."""
         key = str(device)
         if key not in self._generators:
             self._generators[key] = torch.Generator(device).manual_seed(self._seed)

@@ -27,7 +27,9 @@ class TensorSource(Protocol):
     """
 
     @property
-    def origin(self) -> str: ...
+    def origin(self) -> str:
+        """What errors call it."""
+        ...
 
     def shapes(self) -> Shapes:
         """Names and shapes of all tensors."""
@@ -46,9 +48,11 @@ class TensorsInMemory:
         self._state = state
 
     def shapes(self) -> Shapes:
+        """Shapes by name."""
         return {name: tuple(tensor.shape) for name, tensor in self._state.items()}
 
     def read(self, name: str, device: torch.device | str) -> Tensor:
+        """One tensor on a device, in its own type."""
         return self._state[name].to(device)
 
 
@@ -78,10 +82,12 @@ class TensorFiles:
         self._open.close()
 
     def shapes(self) -> Shapes:
+        """Shapes by name, from the headers."""
         handles = self._on("cpu")
         return {name: tuple(handle.get_slice(name).get_shape()) for name, handle in handles.items()}
 
     def read(self, name: str, device: torch.device | str) -> Tensor:
+        """One tensor on a device, in its own type."""
         tensor: Tensor = self._on(str(device))[name].get_tensor(name)
         return tensor
 
