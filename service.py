@@ -7,32 +7,24 @@ all.
 import asyncio
 import logging
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
 import bentoml
-from pydantic import Field
 from starlette.responses import Response
 
 from command_line.names import stem_of
 from configuration import load_configuration
-from configuration.bounds import MAX_VIDEO_PIXELS, MIN_VIDEO_PIXELS
 from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
+from gateway.checked import takes_checked
 from gateway.connections import install
 from gateway.cors import Cors
-from gateway.descriptions import body_of
+from gateway.descriptions import Bytes, Formats, Picture, Prompt, Seed, Size, Splats, VideoSize, body_of
 from gateway.desk import Desk
 from gateway.film_times import FilmTimes, frames_of
 from gateway.middleware import ContractMiddleware
-from gateway.parameters import (
-    MAX_PROMPT_LENGTH,
-    MAX_SEED,
-    RANDOM_SEED,
-    deadline_is_short,
-    split_formats,
-)
+from gateway.parameters import RANDOM_SEED, deadline_is_short
 from gateway.pictures.limits import PictureLimits
-from gateway.pictures.sent import sent_picture
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import ReadyProbe, create_probes, describe
 from gateway.products import Products
@@ -41,12 +33,6 @@ from gateway.readiness import Readiness
 from gateway.stages import Stage, Stopwatch
 from gateway.workers import all_workers
 from runners.formats import (
-    MAX_BYTES,
-    MAX_SIZE,
-    MAX_SPLATS,
-    MIN_BYTES,
-    MIN_SIZE,
-    MIN_SPLATS,
     USUAL_SIZE,
     Frame,
     SpzVersion,
@@ -83,23 +69,6 @@ if bentoml.server_context.worker_index is None:  # the process that will start t
 
     supervise(drain_seconds(CONFIGURATION.services, margins=2), [handover_root(OPTIONS.handover_folder)])
 PROBES = create_probes(CONFIGURATION)
-
-Prompt = Annotated[
-    str,
-    Field(max_length=MAX_PROMPT_LENGTH, description="What to make; optional where a picture is sent."),
-]
-Base64 = Annotated[
-    str,
-    Field(
-        description="A JPEG, PNG, WebP or AVIF as base64 or data URL. A form may hold it as a file, and as"
-        " `image`, `prompt_image_file` or `prompt`; a body may be the picture itself (Content-Type: image/*)."
-    ),
-]
-Seed = Annotated[int, Field(ge=RANDOM_SEED, le=MAX_SEED)]
-Size = Annotated[float, Field(ge=MIN_SIZE, le=MAX_SIZE)]
-Splats = Annotated[int, Field(ge=MIN_SPLATS, le=MAX_SPLATS)]
-Bytes = Annotated[int, Field(ge=MIN_BYTES, le=MAX_BYTES)]
-VideoSize = Annotated[int, Field(ge=MIN_VIDEO_PIXELS, le=MAX_VIDEO_PIXELS)]
 
 logger = logging.getLogger(__name__)
 
@@ -173,13 +142,14 @@ class Miner:
     async def __is_ready__(self) -> bool:
         return self._lack() is None
 
+    @takes_checked
     @bentoml.api(route="/generate", output_spec=body_of("application/octet-stream"))
     async def generate(
         self,
         prompt: Prompt = "",
-        image_b64: Base64 = "",
+        image_b64: Picture = None,
         seed: Seed = RANDOM_SEED,
-        format: str = "ply",
+        format: Formats = ("ply",),
         exact: bool = False,
         frame: Frame = CONFIGURATION.frame,
         size: Size = USUAL_SIZE,
@@ -197,36 +167,38 @@ class Miner:
             splats=splats,
             max_bytes=max_bytes,
         )
-        return await self._make(prompt, seed, split_formats(format), wanted, exact)
+        return await self._make(prompt, image_b64, seed, format, wanted, exact)
 
+    @takes_checked
     @bentoml.api(route="/generate_mesh", output_spec=body_of("model/gltf-binary"))
     async def generate_mesh(
         self,
         prompt: Prompt = "",
-        image_b64: Base64 = "",
+        image_b64: Picture = None,
         seed: Seed = RANDOM_SEED,
         exact: bool = False,
         size: Size = USUAL_SIZE,
     ) -> Response:
         """A textured mesh; 204 if no attempt passed validation."""
         wanted = Wanted(size=size)
-        return await self._make(prompt, seed, ("glb",), wanted, exact)
+        return await self._make(prompt, image_b64, seed, ("glb",), wanted, exact)
 
+    @takes_checked
     @bentoml.api(route="/generate_video", output_spec=body_of("video/mp4"))
     async def generate_video(
         self,
         prompt: Prompt = "",
-        image_b64: Base64 = "",
+        image_b64: Picture = None,
         seed: Seed = RANDOM_SEED,
         video_res: VideoSize = CONFIGURATION.render.resolution,
         exact: bool = False,
     ) -> Response:
         """A turntable video; 204 if no attempt passed validation."""
         wanted = Wanted(pixels=video_res)
-        return await self._make(prompt, seed, ("mp4",), wanted, exact)
+        return await self._make(prompt, image_b64, seed, ("mp4",), wanted, exact)
 
     async def _make(
-        self, prompt: str, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
+        self, prompt: str, picture: Picture, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
     ) -> Response:
         async def product(made: Reservation, watch: Stopwatch) -> Response:
             stem = stem_of(prompt) if prompt else "object"
@@ -237,7 +209,7 @@ class Miner:
             prompt or None,
             seed,
             product,
-            picture=sent_picture(),
+            picture=picture,
             deadline_seconds=seconds,
             formats=formats,
             exact=exact,

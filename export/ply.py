@@ -17,13 +17,13 @@ from torch import Tensor
 from models.errors import PlyFormatError
 from models.gaussians.frames import Frame, turned_points, turned_quats
 from models.gaussians.gaussians import SH_C0, Gaussians
+from models.gaussians.limits import MAX_SPLATS
 from models.transfer import to_device_async
 
 PROPERTIES = (
     "x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
     "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3",
 )  # fmt: skip
-MAX_SPLATS = 10_000_000  # the limit of the subnet's compressor
 MIN_OPACITY = 1e-6  # and 1 minus it the most: logits stay finite
 MIN_SCALE = 1e-10  # world units: logarithms stay finite
 _MAX_HEADER_BYTES = 65536

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 
 from models.gaussians.gaussians import Gaussians
+from models.gaussians.limits import MAX_SPLATS
 
-MAX_SPLATS = 10_000_000
 MIN_ALPHA, MAX_ALPHA = 1, 254
 MIN_SCALE = 1e-10  # world units: logarithms stay finite
 SORT_BITS = 21  # of each coordinate in a place on the curve

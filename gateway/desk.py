@@ -11,7 +11,7 @@ from starlette.responses import Response
 from configuration.schema import GatewayOptions
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
-from gateway.pictures.sent import Pixels
+from gateway.pictures.decoding import Pixels
 from gateway.pipeline import Outcome, Pipeline
 from gateway.stages import StageFailedError, Stopwatch
 from runners.handover import Handover, HandoverError, Reservation

@@ -16,17 +16,14 @@ from starlette.types import Receive, Scope
 from gateway.bodies import CLOSING, BodyReader
 from gateway.errors import HttpError
 from gateway.forms import Fields, may_hold_picture, parse_fields
-from gateway.parameters import check_parameters, with_query
+from gateway.parameters import PICTURE, check_parameters, with_query
 from gateway.pictures.decoding import decode_picture
 from gateway.pictures.fields import take_picture
 from gateway.pictures.limits import PictureLimits
-from gateway.pictures.sent import Pixels
 
 AT_ONCE = 2
 SMALL_BYTES = 2**16  # a body that is parsed in no time
 BASE64_GROWTH = 1.45  # 4/3, and what a form writes for + and /
-
-Parameters = dict[str, str | int | float]
 
 
 class Intake:
@@ -41,10 +38,8 @@ class Intake:
         self._large = BodyReader(max_bytes=largest, seconds=seconds)
         self._places = asyncio.Semaphore(AT_ONCE)
 
-    async def read(
-        self, scope: Scope, receive: Receive, usual: Mapping[str, str]
-    ) -> tuple[Parameters, Pixels | None]:
-        """What a request asks for, and the picture it sends.
+    async def read(self, scope: Scope, receive: Receive, usual: Mapping[str, str]) -> dict[str, object]:
+        """What a request asks for, the pixels of its picture among it.
 
         Args:
             scope: Its path is one that takes parameters.
@@ -59,9 +54,10 @@ class Intake:
         both |= {name: value for name, value in usual.items() if not both.get(name)}
         parameters = check_parameters(scope["path"], both, with_picture=file is not None)
         if file is None:
-            return parameters, None
+            return {**parameters}
         async with self._places:
-            return parameters, await asyncio.to_thread(decode_picture, file, self._pictures)
+            pixels = await asyncio.to_thread(decode_picture, file, self._pictures)
+        return {**parameters, PICTURE: pixels}
 
     async def _content(self, headers: Headers, receive: Receive) -> tuple[Fields, bytes | None]:
         """The fields of a body and its picture's file; of the body itself nothing is kept."""

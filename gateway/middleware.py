@@ -1,7 +1,7 @@
 """The outermost layer of ours: what BentoML does not do with paths, bodies and errors.
 
-    path without its trailing slash -> body, capped -> fields -> checked parameters -> a JSON body for BentoML
-                                                             -> a picture, decoded -> beside it
+    path without its trailing slash -> body, capped -> fields -> checked parameters -> the method's arguments
+                                                             -> a picture, decoded --^
     any error of BentoML or Starlette -> the one JSON shape
 
 Pure ASGI, because a middleware that raises would leave its request hanging until the traffic timeout.
@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.bodies import CLOSING
 from gateway.bounded_metrics import BoundedMetrics
+from gateway.checked import with_parameters
 from gateway.errors import HttpError
-from gateway.forms import JSON, accepts, check_encoding
+from gateway.forms import accepts, check_encoding
 from gateway.intake import Intake
 from gateway.parameters import FIELDS_OF_PATH
 from gateway.pictures.limits import PictureLimits
-from gateway.pictures.sent import carried
 from gateway.progress import HEADER as PROGRESS_HEADER
 from gateway.progress import followed
 
@@ -99,10 +99,9 @@ class ContractMiddleware:
             headers = Headers(scope=scope)
             check_encoding(headers)
             usual = {"format": "glb"} if accepts(headers, GLB_TYPE) else {}
-            parameters, picture = await self.intake.read(scope, receive, usual)
-            scope, replay = with_json_body(scope, parameters)
-            with followed(headers.get(PROGRESS_HEADER)), carried(picture):
-                await while_client_waits(self.app(scope, replay, send), receive)
+            scope = with_parameters(scope, await self.intake.read(scope, receive, usual))
+            with followed(headers.get(PROGRESS_HEADER)):
+                await while_client_waits(self.app(scope, _wait_for_ever, send), receive)
         elif (scope["method"], path) == ("GET", "/metrics"):
             await self.metrics(scope, receive, send)
         else:
@@ -157,21 +156,6 @@ def is_our_shape(body: bytes) -> bool:
     )
 
 
-def with_json_body(scope: Scope, parameters: dict[str, str | int | float]) -> tuple[Scope, Receive]:
-    """The request with a JSON body in place of what was read; its `receive` then stays silent."""
-    body = json.dumps(parameters).encode()
-    headers = [
-        (name, value) for name, value in scope["headers"] if name not in (b"content-type", b"content-length")
-    ]
-    headers += [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return pending.pop() if pending else await asyncio.get_running_loop().create_future()
-
-    return {**scope, "headers": headers}, replay
-
-
 async def while_client_waits(work: Awaitable[None], receive: Receive) -> None:
     """Runs `work`; cancels it when the client leaves first, so that nobody computes for nobody.
 
@@ -194,6 +178,12 @@ async def while_client_waits(work: Awaitable[None], receive: Receive) -> None:
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _wait_for_ever() -> Message:
+    """Of a body that was read nothing more comes; who leaves is looked for elsewhere."""
+    never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    return await never
 
 
 async def _receive_nothing() -> Message:

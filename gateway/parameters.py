@@ -67,6 +67,7 @@ class ChoiceField:
 
 
 Field = IntegerField | NumberField | ChoiceField
+Parameters = dict[str, str | int | float | tuple[str, ...]]
 
 SEED = IntegerField(name="seed", low=RANDOM_SEED, high=MAX_SEED)
 VIDEO_RES = IntegerField(name="video_res", low=MIN_VIDEO_PIXELS, high=MAX_VIDEO_PIXELS)
@@ -86,7 +87,8 @@ FIELDS_OF_PATH: Mapping[str, tuple[Field, ...]] = {
     "/generate_video": (SEED, VIDEO_RES),
     "/generate_mesh": (SEED, SIZE),
 }
-PICTURE_FIELDS = ("image_b64", "image", "prompt_image_file")
+PICTURE = "image_b64"
+PICTURE_FIELDS = (PICTURE, "image", "prompt_image_file")
 COMPETITION_FIELD = "prompt_image_file"  # of the subnet's image competitions, which want the standard frame
 NAMES = ("prompt", "format", EXACT, *PICTURE_FIELDS, *(field.name for field in FIELDS_OF_PATH["/generate"]))
 
@@ -116,9 +118,7 @@ def _query_pairs(query: bytes) -> list[tuple[str, str]]:
         raise HttpError(422, "the query is not UTF-8, or has too many fields") from error
 
 
-def check_parameters(
-    path: str, fields: Mapping[str, object], *, with_picture: bool = False
-) -> dict[str, str | int | float]:
+def check_parameters(path: str, fields: Mapping[str, object], *, with_picture: bool = False) -> Parameters:
     """The parameters that a path takes; other fields are ignored, those left empty count as not given.
 
     Args:
@@ -129,9 +129,10 @@ def check_parameters(
     Raises:
         HttpError: 422 for a missing or bad value.
     """
-    parameters: dict[str, str | int | float] = {}
+    parameters: Parameters = {}
     if not with_picture or fields.get("prompt") not in (None, ""):
         parameters["prompt"] = _prompt(fields.get("prompt"))
+    formats: tuple[str, ...] = ("ply",)
     for field in FIELDS_OF_PATH[path]:
         value = fields.get(field.name)
         if value is not None and value != "":
@@ -139,9 +140,9 @@ def check_parameters(
     if fields.get(EXACT) not in (None, ""):
         parameters[EXACT] = _boolean(EXACT, fields[EXACT])
     if path == "/generate" and fields.get("format") not in (None, ""):
-        parameters["format"] = ",".join(split_formats(fields["format"]))
+        formats = parameters["format"] = split_formats(fields["format"])
     for name in SOURCES_OF.keys() & parameters.keys():
-        _refuse_without_effect(name, split_formats(parameters.get("format", "ply")))
+        _refuse_without_effect(name, formats)
     return parameters
 
 

@@ -28,7 +28,7 @@ from configuration.stages import NAMES
 from gateway.film_times import FilmTimes
 from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
-from gateway.pictures.sent import Pixels
+from gateway.pictures.decoding import Pixels
 from gateway.stages import Stage, StageFailedError, Stopwatch
 from runners.formats import FORMATS, Source, Wanted
 from runners.handover import Handover, Reservation

@@ -11,8 +11,9 @@ import bentoml
 
 from configuration import load_configuration
 from configuration.schema import RenderOptions
+from models.gaussians.limits import MIN_SPLATS
 from runners.batching import answer_batch
-from runners.formats import MIN_SPLATS, write_splats, writer_of
+from runners.formats import write_splats, writer_of
 from runners.memory import trim_heaps
 from runners.mesh import finish_mesh, why_no_meshes
 from runners.messages import FileJob, FileResult, FilmJob, GlbJob, GlbResult, SplatFileJob, ViewJob

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from models.gaussians.limits import MAX_SPLATS as MAX_SPLATS
+from models.gaussians.limits import MIN_SPLATS as MIN_SPLATS
+
 if TYPE_CHECKING:
     from export.ffmpeg import Frame as Picture
     from export.ffmpeg import PixelFormat
@@ -20,7 +23,6 @@ SpzVersion = Literal[3, 4]
 
 USUAL_SIZE = 1.5  # world units, metres in GLBs: what the subnet's validator scales to
 MIN_SIZE, MAX_SIZE = 0.1, 100.0
-MIN_SPLATS, MAX_SPLATS = 7000, 10_000_000  # the subnet's validator rejects an object with fewer
 MIN_BYTES, MAX_BYTES = 500_000, 10**12  # what `MIN_SPLATS` take at most in any format
 OCTETS = "application/octet-stream"
 WEBP_QUALITY = 90

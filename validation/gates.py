@@ -8,12 +8,12 @@ up to 2048 in steps of 1/4096 (extent). Limits are those of the programs that re
 from dataclasses import dataclass
 from typing import Literal
 
+from models.gaussians.limits import MAX_SPLATS
 from validation.geometry import Geometry
 
 Gate = Literal["size", "header", "length", "count", "finite", "opacity", "rotations", "extent"]
 
 MAX_FILE_BYTES = 100 * 2**20
-MAX_SPLATS = 10_000_000
 MAX_FAINT_SHARE = 0.8
 MIN_EXTENT = 0.1  # world units: of 410 steps of an SPZ, and of the smallest `size` of a request
 MAX_POSITION = 2048.0  # world units: beyond it SPZ positions wrap around

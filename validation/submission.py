@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from validation.gates import MAX_FILE_BYTES, MAX_SPLATS, Rejection
+from models.gaussians.limits import MAX_SPLATS
+from validation.gates import MAX_FILE_BYTES, Rejection
 from validation.geometry import FAINT_OPACITY, IDENTITY_TOLERANCE, Geometry
 
 PLACE = ("x", "y", "z")

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, fields
 
+from models.gaussians.limits import MIN_SPLATS
 from validation.gates import failed_gate
 from validation.geometry import Geometry
 from validation.scores import Scores
 
-VALIDATOR_MIN_SPLATS = 7000
 NEVER = -1.0
 SCORES = (("alignment", 3), ("similarity", 3), ("aesthetics", 2))  # in order, and their digits in sentences
 
@@ -18,14 +18,14 @@ class Thresholds:
     Attributes:
         alignment: Mean cosine of prompt and views; its scale depends on the model.
         aesthetics: Mean rating of the views.
-        min_splats: The subnet's validator rejects below 7000.
+        min_splats: The subnet's validator rejects below `MIN_SPLATS`.
         similarity: Mean of the best cosines of picture and views, where a picture was sent.
         retry_below: An object that passes with less alignment, or in pieces, does not convince; -1: all do.
     """
 
     alignment: float
     aesthetics: float
-    min_splats: int = VALIDATOR_MIN_SPLATS
+    min_splats: int = MIN_SPLATS
     similarity: float = -1.0
     retry_below: float = NEVER
 

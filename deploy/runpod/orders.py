@@ -12,11 +12,19 @@ from typing import Literal
 
 from deploy.runpod.uploads import UploadRules
 from gateway.errors import HttpError
-from gateway.parameters import NAMES, check_parameters, deadline_is_short, show_pictures, split_formats
+from gateway.parameters import (
+    NAMES,
+    PICTURE,
+    check_parameters,
+    deadline_is_short,
+    show_pictures,
+    split_formats,
+)
 from gateway.pictures.fields import take_picture
 
 FIELDS = (*NAMES, "deliver", "upload_url")  # whatever the service takes
 VIDEO = ("mp4",)
+Form = dict[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +39,7 @@ class Order:
     """
 
     path: Literal["/generate/", "/generate_video/"]
-    fields: Mapping[str, str | int | float]
+    fields: Form
     formats: tuple[str, ...]
     upload_url: str | None
 
@@ -64,11 +72,14 @@ def read_order(given: object, rules: UploadRules) -> Order:
     return Order(path=path, fields=checked, formats=formats, upload_url=_upload_url(given, rules))
 
 
-def _checked(path: str, fields: Mapping[str, object]) -> dict[str, str | int | float]:
-    """The form, in which a picture is base64 whatever it came as."""
+def _checked(path: str, fields: Mapping[str, object]) -> Form:
+    """The form, in which formats are one text and a picture is base64, whatever they came as."""
     others, picture = take_picture(fields)
     checked = check_parameters(path, others, with_picture=picture is not None)
-    return checked if picture is None else checked | {"image_b64": base64.b64encode(picture).decode()}
+    form: Form = {
+        name: ",".join(value) if isinstance(value, tuple) else value for name, value in checked.items()
+    }
+    return form if picture is None else form | {PICTURE: base64.b64encode(picture).decode()}
 
 
 def _upload_url(given: Mapping[str, object], rules: UploadRules) -> str | None:

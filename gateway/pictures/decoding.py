@@ -18,10 +18,11 @@ from gateway.pictures.limits import PictureLimits, check_limits
 
 MAX_SIDE = 1024
 SEE_THROUGH, SOLID = 64, 192  # alpha of 0..255
+Pixels = UInt8[np.ndarray, "height width channels"]
 LEAST_CUT, LEAST_KEPT = 0.01, 0.001  # shares of the pixels; rounded corners cut less than a hundredth
 
 
-def decode_picture(data: bytes, limits: PictureLimits) -> UInt8[np.ndarray, "height width channels"]:
+def decode_picture(data: bytes, limits: PictureLimits) -> Pixels:
     """The picture as a person sees it.
 
     Args:
