@@ -12,7 +12,6 @@ from typing import Any
 import bentoml
 from starlette.responses import Response
 
-from command_line.names import stem_of
 from configuration import load_configuration
 from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
@@ -23,14 +22,15 @@ from gateway.descriptions import Bytes, Formats, Picture, Prompt, Seed, Size, Sp
 from gateway.desk import Desk
 from gateway.film_times import FilmTimes, frames_of
 from gateway.middleware import ContractMiddleware
-from gateway.parameters import RANDOM_SEED, deadline_is_short
+from gateway.parameters import RANDOM_SEED
 from gateway.pictures.limits import PictureLimits
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import ReadyProbe, create_probes, describe
 from gateway.products import Products
 from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
-from gateway.stages import Stage, Stopwatch
+from gateway.request import GenerationRequest
+from gateway.stages import Stage
 from gateway.workers import all_workers
 from runners.formats import (
     USUAL_SIZE,
@@ -39,7 +39,7 @@ from runners.formats import (
     Wanted,
 )
 from runners.garbage import keep_for_good
-from runners.handover import Handover, Reservation, handover_root
+from runners.handover import Handover, handover_root
 from runners.inline import is_inline
 from runners.life.folders import use_scratch_folder
 from runners.life.metrics import look_after_folders
@@ -108,7 +108,7 @@ class Miner:
         )
         PROBES.state.report, PROBES.state.products = self._readiness.report, self._readiness.products
         PROBES.state.lack = self._lack
-        self._desk = Desk(self._pipeline, self._handover, OPTIONS, self._readiness.lack)
+        self._desk = Desk(self._pipeline, self._products, self._handover, OPTIONS, self._readiness.lack)
         if is_supervised():
             look_after_folders()
             limit = drain_seconds(CONFIGURATION.services)
@@ -167,7 +167,10 @@ class Miner:
             splats=splats,
             max_bytes=max_bytes,
         )
-        return await self._make(prompt, image_b64, seed, format, wanted, exact)
+        request = GenerationRequest(
+            prompt=prompt, picture=image_b64, seed=seed, formats=format, wanted=wanted, exact=exact
+        )
+        return await self._answer(request)
 
     @takes_checked
     @bentoml.api(route="/generate_mesh", output_spec=body_of("model/gltf-binary"))
@@ -181,7 +184,10 @@ class Miner:
     ) -> Response:
         """A textured mesh; 204 if no attempt passed validation."""
         wanted = Wanted(size=size)
-        return await self._make(prompt, image_b64, seed, ("glb",), wanted, exact)
+        request = GenerationRequest(
+            prompt=prompt, picture=image_b64, seed=seed, formats=("glb",), wanted=wanted, exact=exact
+        )
+        return await self._answer(request)
 
     @takes_checked
     @bentoml.api(route="/generate_video", output_spec=body_of("video/mp4"))
@@ -195,25 +201,13 @@ class Miner:
     ) -> Response:
         """A turntable video; 204 if no attempt passed validation."""
         wanted = Wanted(pixels=video_res)
-        return await self._make(prompt, image_b64, seed, ("mp4",), wanted, exact)
-
-    async def _make(
-        self, prompt: str, picture: Picture, seed: int, formats: tuple[str, ...], wanted: Wanted, exact: bool
-    ) -> Response:
-        async def product(made: Reservation, watch: Stopwatch) -> Response:
-            stem = stem_of(prompt) if prompt else "object"
-            return await self._products.respond(formats, made, watch, wanted, stem=stem, exact=exact)
-
-        seconds = OPTIONS.deadline_seconds if deadline_is_short(formats) else OPTIONS.video_deadline_seconds
-        return self._products.refusal(formats, wanted) or await self._desk.answer(
-            prompt or None,
-            seed,
-            product,
-            picture=picture,
-            deadline_seconds=seconds,
-            formats=formats,
-            exact=exact,
+        request = GenerationRequest(
+            prompt=prompt, picture=image_b64, seed=seed, formats=("mp4",), wanted=wanted, exact=exact
         )
+        return await self._answer(request)
+
+    async def _answer(self, request: GenerationRequest) -> Response:
+        return self._products.refusal(request) or await self._desk.answer(request)
 
 
 # The first one is the outermost: what the contract refuses is logged, can be read by pages, and names random

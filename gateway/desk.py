@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from bentoml.exceptions import BentoMLException
 from starlette.responses import Response
@@ -11,14 +12,14 @@ from starlette.responses import Response
 from configuration.schema import GatewayOptions
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
-from gateway.pictures.decoding import Pixels
 from gateway.pipeline import Outcome, Pipeline
-from gateway.stages import StageFailedError, Stopwatch
-from runners.handover import Handover, HandoverError, Reservation
+from gateway.products import Products
+from gateway.request import GenerationRequest, Work
+from gateway.stages import StageFailedError
+from gateway.stopwatch import Stopwatch
+from runners.handover import Handover, HandoverError
 from runners.messages import FailureKind
 from runners.shortages import is_out_of_space
-
-Product = Callable[[Reservation, Stopwatch], Awaitable[Response]]
 
 # Failures of a stage that say nothing of the request: another time it may well succeed.
 PASSING: Mapping[FailureKind, str] = {
@@ -37,12 +38,22 @@ class Desk:
     def __init__(
         self,
         pipeline: Pipeline,
+        products: Products,
         handover: Handover,
         options: GatewayOptions,
         lack: Callable[[Sequence[str]], str | None],
     ) -> None:
-        """Takes the way to a result, the files, the limits, and who knows what formats lack to be made."""
+        """Takes the ways to an object and to its response, the files, the limits, and who knows what lacks.
+
+        Args:
+            pipeline: Makes the object.
+            products: Makes the response of it.
+            handover: Reserves files.
+            options: The limits.
+            lack: Says what some formats lack to be made; None if nothing.
+        """
         self._pipeline = pipeline
+        self._products = products
         self._handover = handover
         self._options = options
         self._lack = lack
@@ -58,38 +69,17 @@ class Desk:
         """Admits nobody any more, because the service leaves."""
         self.is_closed = True
 
-    async def answer(
-        self,
-        prompt: str | None,
-        seed: int,
-        product: Product,
-        *,
-        picture: Pixels | None = None,
-        deadline_seconds: float,
-        formats: Sequence[str] = ("ply",),
-        exact: bool = False,
-    ) -> Response:
-        """The response to one request; never raises.
-
-        Args:
-            prompt: What to make; None where a picture says it.
-            seed: -1 picks one.
-            picture: What to make (see `Pipeline.make_ply`).
-            product: Makes the response's body of the object that was made.
-            deadline_seconds: From now until the response.
-            formats: Of the files in the body; nothing else must be ready.
-            exact: Whether the object shall not depend on other requests, to the last bit.
-        """
-        watch = Stopwatch(deadline_seconds)
+    async def answer(self, request: GenerationRequest) -> Response:
+        """The response to one request; never raises."""
+        options = self._options
+        seconds = options.deadline_seconds if request.is_quick else options.video_deadline_seconds
+        watch = Stopwatch(seconds)
         try:
-            with self._admitted(formats):
-                async with asyncio.timeout(deadline_seconds) as deadline:
-                    response = await self._make(
-                        prompt, picture, seed, product, watch, "glb" in formats, exact, deadline
-                    )
+            with self._admitted(request.formats):
+                async with asyncio.timeout(seconds):
+                    response = await self._make(request, watch)
         except TimeoutError:
-            error = HttpError(504, f"the result was not ready within {deadline_seconds:g} s")
-            response = error.response()
+            response = HttpError(504, f"the result was not ready within {seconds:g} s").response()
         except HttpError as error:
             response = error.response()
         except Exception as error:  # the boundary of the process: everything becomes a response
@@ -100,41 +90,17 @@ class Desk:
         RESULTS.labels(response.status_code).inc()
         return response
 
-    async def _make(
-        self,
-        prompt: str | None,
-        picture: Pixels | None,
-        seed: int,
-        product: Product,
-        watch: Stopwatch,
-        keep_latents: bool,
-        exact: bool,
-        deadline: asyncio.Timeout,
-    ) -> Response:
+    async def _make(self, request: GenerationRequest, watch: Stopwatch) -> Response:
         with self._handover.reserve() as files:
-            outcome = await self._pipeline.make_ply(
-                prompt,
-                seed,
-                files,
-                watch,
-                picture=picture,
-                keep_latents=keep_latents,
-                exact=exact,
-                spare_seconds=lambda: self._spare_seconds(deadline),
-            )
-            if outcome.rejection is None:
-                response = await product(files, watch)
-            else:
-                response = rejected(outcome)
+            work = Work(request=request, files=files, watch=watch)
+            outcome = await self._pipeline.make_ply(work, spare_seconds=partial(self._spare_seconds, watch))
+            response = await self._products.respond(work) if outcome.rejection is None else rejected(outcome)
         response.headers["X-Seed"] = str(outcome.seed)
         return response
 
-    def _spare_seconds(self, deadline: asyncio.Timeout) -> float:
+    def _spare_seconds(self, watch: Stopwatch) -> float:
         """Half of what is left of one request's time, nothing while others are in work."""
-        when = deadline.when()
-        if when is None or self._in_work > 1:
-            return 0.0
-        return max(0.0, when - asyncio.get_running_loop().time()) / 2
+        return 0.0 if self._in_work > 1 else max(0.0, watch.remaining) / 2
 
     @contextmanager
     def _admitted(self, formats: Sequence[str]) -> Iterator[None]:

@@ -29,7 +29,9 @@ from gateway.film_times import FilmTimes
 from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.decoding import Pixels
-from gateway.stages import Stage, StageFailedError, Stopwatch
+from gateway.request import GenerationRequest, Work
+from gateway.stages import Stage, StageFailedError
+from gateway.stopwatch import Stopwatch
 from runners.formats import FORMATS, Source, Wanted
 from runners.handover import Handover, Reservation
 from runners.messages import (
@@ -96,18 +98,6 @@ class Outcome:
     verdict: JudgeResult = field(default_factory=JudgeResult)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """What every attempt at one object has in common."""
-
-    prompt: str | None
-    picture: Pixels | None
-    files: Reservation
-    watch: Stopwatch
-    keep_latents: bool
-    exact: bool = False
-
-
 class Pipeline:
     """The way from a prompt to a result."""
 
@@ -136,41 +126,22 @@ class Pipeline:
         self._meshes = meshes
         self._max_retries = max_retries
 
-    async def make_ply(
-        self,
-        prompt: str | None,
-        seed: int,
-        files: Reservation,
-        watch: Stopwatch,
-        *,
-        picture: Pixels | None = None,
-        keep_latents: bool = False,
-        exact: bool = False,
-        spare_seconds: Callable[[], float] = lambda: 0.0,
-    ) -> Outcome:
+    async def make_ply(self, work: Work, *, spare_seconds: Callable[[], float] = lambda: 0.0) -> Outcome:
         """Fills the reserved PLY with an object that passed validation, or says why not.
 
         Args:
-            prompt: What to make; None where a picture says it.
-            seed: -1 picks one.
-            files: The request's.
-            watch: Collects the stages' times.
-            picture: What to make, RGB, or RGBA of a cut-out object.
-            keep_latents: Keep the latents beside the PLY; a mesh is made of them.
-            exact: Share no batch with other requests, so that the bytes are those of any exact request.
+            work: The request; its latents are kept beside the PLY if a mesh is wanted.
             spare_seconds: What a second attempt at an object that passed may take, from now.
 
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
-        order = _Order(
-            prompt=prompt, picture=picture, files=files, watch=watch, keep_latents=keep_latents, exact=exact
-        )
+        seed = work.request.seed
         outcome = Outcome(seed=seed, rejection="no attempt")
         following, took = seeds(seed, 1 + self._max_retries), 0.0
         for attempt_seed in following:
             started = time.perf_counter()
-            outcome = await self._attempt(order, attempt_seed)
+            outcome = await self._attempt(work, attempt_seed)
             took = time.perf_counter() - started
             if outcome.rejection is None:
                 break
@@ -181,47 +152,43 @@ class Pipeline:
         if doubtful and next_seed is not None and seed == RANDOM_SEED:
             limit = spare_seconds()
             if limit >= SPARE_FACTOR * took:
-                return await self._better(outcome, order, next_seed, limit)
+                return await self._better(outcome, work, next_seed, limit)
         return outcome
 
-    async def _better(self, first: Outcome, order: _Order, seed: int, limit: float) -> Outcome:
+    async def _better(self, first: Outcome, work: Work, seed: int, limit: float) -> Outcome:
         """The better of an object that passed and of a second attempt, which may take `limit` seconds."""
         with self._handover.reserve() as other:
             try:
                 async with asyncio.timeout(limit):
-                    second = await self._attempt(replace(order, files=other), seed)
+                    second = await self._attempt(replace(work, files=other), seed)
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
             ranks = first.verdict.rank, second.verdict.rank
             better = ranks[1] > ranks[0]
             if better:
-                order.files.take_over(other)
-        scores = [made.alignment if order.picture is None else made.similarity for made in ranks]
+                work.files.take_over(other)
+        scores = [made.alignment if work.request.picture is None else made.similarity for made in ranks]
         logger.info("likeness %.3f, once more %.3f", *scores)
         return second if better else first
 
-    async def make_file(
-        self, name: str, files: Reservation, wanted: Wanted, watch: Stopwatch, *, exact: bool = False
-    ) -> FileResult:
-        """A file of the object that was made, whose latents were kept if it is a mesh."""
-        source, ply = FORMATS[name].source, str(files.ply)
+    async def make_file(self, work: Work, name: str) -> FileResult:
+        """A file of the object that was made, by the name of its format."""
+        source, ply, wanted = FORMATS[name].source, str(work.files.ply), work.request.wanted
         job: FileJob
         if source == "mesh":
-            await self._decode_mesh(files, watch, exact=exact)
-            job = GlbJob(exact=exact, reservation=ply, ply=ply, mesh=str(files.mesh), wanted=wanted)
+            await self._decode_mesh(work)
+            job = work.job(GlbJob, ply=ply, mesh=str(work.files.mesh), wanted=wanted)
         else:
-            job = JOBS[source](exact=exact, reservation=ply, ply=ply, format=name, wanted=wanted)
-        made = await self.stages.finishing.called(LABELS.get(source, name)).run(job, watch)
+            job = work.job(JOBS[source], ply=ply, format=name, wanted=wanted)
+        made = await self.stages.finishing.called(LABELS.get(source, name)).run(job, work.watch)
         if source == "film":
             self.film_times.note(wanted.pixels, made.timings.get("film", 0.0))
         return made
 
-    async def _decode_mesh(self, files: Reservation, watch: Stopwatch, *, exact: bool = False) -> None:
-        job = MeshJob(
-            exact=exact, reservation=str(files.ply), latents=str(files.latents), mesh=str(files.mesh)
-        )
-        await self._mesh_decoder.run(job, watch)
+    async def _decode_mesh(self, work: Work) -> None:
+        job = work.job(MeshJob, latents=str(work.files.latents), mesh=str(work.files.mesh))
+        await self._mesh_decoder.run(job, work.watch)
 
     def along(self, stages: Stages) -> "Pipeline":
         """The same way through other clients of the runners."""
@@ -239,10 +206,9 @@ class Pipeline:
         Raises:
             StageFailedError: No PLY can be made.
         """
-        watch = Stopwatch(0.0)  # which waits for no process that is gone
-        order = _Order(prompt=prompt, picture=None, files=files, watch=watch, keep_latents=self._meshes)
-        outcome = await self._attempt(order, 0)
-        logger.info("rehearsal: %s", watch.header())
+        work = self._rehearsal(files, prompt)
+        outcome = await self._attempt(work, 0)
+        logger.info("rehearsal: %s", work.watch.header())
         return outcome.rejection is None
 
     async def rehearse_film(self, files: Reservation) -> None:
@@ -251,46 +217,43 @@ class Pipeline:
         Raises:
             StageFailedError: Neither can be made.
         """
-        watch, ply = Stopwatch(0.0), str(files.ply)
-        short = FilmJob(reservation=ply, ply=ply, max_frames=2)
-        await self.stages.finishing.run(short, watch)
-        telling = FilmJob(reservation=ply, ply=ply, wanted=Wanted(pixels=TELLING), max_frames=TELLING_FRAMES)
-        made = await self.stages.finishing.run(telling, watch)
+        work, finishing = self._rehearsal(files), self.stages.finishing
+        short = work.job(FilmJob, ply=str(files.ply), max_frames=2)
+        await finishing.run(short, work.watch)
+        telling = short.model_copy(update={"wanted": Wanted(pixels=TELLING), "max_frames": TELLING_FRAMES})
+        made = await finishing.run(telling, work.watch)
         self.film_times.note(TELLING, made.timings.get("film", 0.0), TELLING_FRAMES)
         if self._meshes:
-            await self._decode_mesh(files, watch)  # the rest is rehearsed where it runs
-        logger.info("rehearsal: %s", watch.header())
+            await self._decode_mesh(work)  # the rest is rehearsed where it runs
+        logger.info("rehearsal: %s", work.watch.header())
 
-    async def _cut_out(self, order: _Order, seed: int) -> Pixels | None:
+    def _rehearsal(self, files: Reservation, prompt: str = "") -> Work:
+        """Work that waits for no process that is gone."""
+        request = GenerationRequest(prompt=prompt, formats=("glb",) if self._meshes else ("ply",))
+        return Work(request=request, files=files, watch=Stopwatch(0.0))
+
+    async def _cut_out(self, work: Work, seed: int) -> Pixels | None:
         """The object that the 3D stage gets, RGBA."""
-        stages, ply, exact = self.stages, str(order.files.ply), order.exact
-        image = order.picture
+        image = work.request.picture
         if image is None:
-            job = ImageJob(exact=exact, reservation=ply, prompt=order.prompt or "", seed=seed)
-            image = (await stages.text_to_image.run(job, order.watch)).image
+            job = work.job(ImageJob, prompt=work.request.prompt, seed=seed)
+            image = (await self.stages.text_to_image.run(job, work.watch)).image
         elif image.shape[2] == 4:
             return image
-        matte = await stages.matting.run(MatteJob(exact=exact, reservation=ply, image=image), order.watch)
+        matte = await self.stages.matting.run(work.job(MatteJob, image=image), work.watch)
         return matte.image
 
-    async def _attempt(self, order: _Order, seed: int) -> Outcome:
+    async def _attempt(self, work: Work, seed: int) -> Outcome:
         """What became of one seed."""
-        stages, ply, watch, exact = self.stages, str(order.files.ply), order.watch, order.exact
+        request, ply = work.request, str(work.files.ply)
+        latents = str(work.files.latents) if request.wants_mesh else None
         try:
-            cut_out = await self._cut_out(order, seed)
-            latents = str(order.files.latents) if order.keep_latents else None
-            splat_job = SplatJob(
-                exact=exact, reservation=ply, image=cut_out, seed=seed, ply=ply, latents=latents
-            )
-            await stages.image_to_3d.run(splat_job, watch)
-            judge_job = JudgeJob(
-                exact=exact,
-                reservation=ply,
-                prompt=order.prompt,
-                picture=None if order.picture is None else cut_out,
-                ply=ply,
-            )
-            verdict = await stages.validation.run(judge_job, watch)
+            cut_out = await self._cut_out(work, seed)
+            splat_job = work.job(SplatJob, image=cut_out, seed=seed, ply=ply, latents=latents)
+            await self.stages.image_to_3d.run(splat_job, work.watch)
+            sent = None if request.picture is None else cut_out
+            judge_job = work.job(JudgeJob, prompt=request.prompt or None, picture=sent, ply=ply)
+            verdict = await self.stages.validation.run(judge_job, work.watch)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
                 kind = error.failure.kind

@@ -4,18 +4,16 @@ import asyncio
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from gateway.errors import HttpError
 from gateway.pipeline import Pipeline
-from gateway.stages import Stopwatch
+from gateway.request import GenerationRequest, Work
 from gateway.streaming import OpenFileResponse, PiecesResponse
 from runners.formats import FORMATS, Frame, Wanted
-from runners.handover import Reservation
-from runners.messages import GlbResult
+from runners.messages import FileResult, GlbResult
 
 WATERTIGHT = "X-Mesh-Watertight"
 MESH_REPORT = "X-Mesh-Report"  # what keeps a mesh from being watertight; sent with one that is not
@@ -32,80 +30,56 @@ class Products:
         self._lack_of_meshes = lack_of_meshes
         self._frame = frame
 
-    def refusal(self, formats: Sequence[str], wanted: Wanted | None = None) -> Response | None:
+    def refusal(self, request: GenerationRequest) -> Response | None:
         """501 for a file that these weights cannot make, 422 for a film that cannot be ready in time.
 
         Both before anything is computed.
         """
-        if "glb" in formats and self._lack_of_meshes is not None:
+        if request.wants_mesh and self._lack_of_meshes is not None:
             detail = f"no meshes: {self._lack_of_meshes}"
             return HttpError(501, detail, code="meshes_unavailable").response()
         try:
-            if wanted is not None and any(FORMATS[name].source == "film" for name in formats):
-                self._pipeline.film_times.check(wanted.pixels)
+            if request.wants_film:
+                self._pipeline.film_times.check(request.wanted.pixels)
         except HttpError as error:
             return error.response()
         return None
 
-    async def respond(
-        self,
-        formats: Sequence[str],
-        made: Reservation,
-        watch: Stopwatch,
-        wanted: Wanted,
-        *,
-        stem: str = "object",
-        exact: bool = False,
-    ) -> Response:
-        """One file as it is; several in a ZIP as object.SUFFIX.
-
-        Args:
-            formats: By their names in `runners.formats`.
-            made: The object's files.
-            watch: Collects the stages' times.
-            wanted: Axes, size and so on.
-            stem: Of the answer's file name.
-            exact: Whether nothing may depend on other requests.
-        """
-        if list(formats) == ["ply"] and self._is_as_made(wanted):
-            response = OpenFileResponse(made.ply, media_type=FORMATS["ply"].media_type)
+    async def respond(self, work: Work) -> Response:
+        """One file as it is; several in a ZIP as object.SUFFIX."""
+        formats, stem = work.request.formats, work.request.stem
+        if formats == ("ply",) and self._is_as_made(work.request.wanted):
+            response = OpenFileResponse(work.files.ply, media_type=FORMATS["ply"].media_type)
             return named(response, f"{stem}.ply", await asyncio.to_thread(response.digest))
-        headers: dict[str, str] = {}
-        files = {
-            FORMATS[name].suffix: await self._file(name, made, wanted, watch, headers, exact)
-            for name in formats
-        }
-        if len(files) == 1:
-            suffix, data, kind = *next(iter(files.items())), FORMATS[formats[0]].media_type
+        results = {FORMATS[name].suffix: await self._make(work, name) for name in formats}
+        headers = {name: value for result in results.values() for name, value in said_of(result).items()}
+        files = {suffix: result.file for suffix, result in results.items()}
+        if len(formats) == 1:
+            entry = FORMATS[formats[0]]
+            suffix, kind, data = entry.suffix, entry.media_type, files[entry.suffix]
         else:
-            with watch.measure("bundle"):
-                data = await asyncio.to_thread(zipped, files)
-            suffix, kind = "zip", BUNDLE_TYPE
+            with work.watch.measure("bundle"):
+                suffix, kind, data = "zip", BUNDLE_TYPE, await asyncio.to_thread(zipped, files)
         digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
         return named(PiecesResponse(data, media_type=kind, headers=headers), f"{stem}.{suffix}", digest)
+
+    async def _make(self, work: Work, name: str) -> FileResult:
+        """A file; a PLY that was made in the axes and size that are wanted is there already."""
+        if name == "ply" and self._is_as_made(work.request.wanted):
+            with work.watch.measure("read"):
+                return FileResult(file=await asyncio.to_thread(work.files.ply.read_bytes))
+        return await self._pipeline.make_file(work, name)
 
     def _is_as_made(self, wanted: Wanted) -> bool:
         return wanted.frame == self._frame and wanted.factor == 1.0 and wanted.keeps_all
 
-    async def _file(
-        self,
-        name: str,
-        made: Reservation,
-        wanted: Wanted,
-        watch: Stopwatch,
-        headers: dict[str, str],
-        exact: bool,
-    ) -> bytes:
-        """A file; puts what is to be said of it into `headers`."""
-        if name == "ply" and self._is_as_made(wanted):
-            with watch.measure("read"):
-                return await asyncio.to_thread(made.ply.read_bytes)
-        result = await self._pipeline.make_file(name, made, wanted, watch, exact=exact)
-        if isinstance(result, GlbResult):
-            headers[WATERTIGHT] = str(result.watertight).lower()
-            if not result.watertight:
-                headers[MESH_REPORT] = result.report
-        return result.file
+
+def said_of(result: FileResult) -> dict[str, str]:
+    """Headers that tell of a file."""
+    if not isinstance(result, GlbResult):
+        return {}
+    report = {} if result.watertight else {MESH_REPORT: result.report}
+    return {WATERTIGHT: str(result.watertight).lower()} | report
 
 
 def named(response: Response, name: str, digest: str) -> Response:

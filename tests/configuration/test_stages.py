@@ -79,8 +79,8 @@ print([result.words for result in made])
 """
 CALL = """        from runners.polishing import PolishJob
 
-        polished = await stages.polishing.run(PolishJob(words=order.prompt or ""), watch)
-        order = replace(order, prompt=polished.words)
+        polished = await self.stages.polishing.run(PolishJob(words=request.prompt), work.watch)
+        work = replace(work, request=replace(request, prompt=polished.words))
         try:
             cut_out ="""
 

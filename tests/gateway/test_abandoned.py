@@ -11,7 +11,9 @@ import torch
 
 from gateway.pipeline import Pipeline, Stages
 from gateway.places import Places
-from gateway.stages import Stage, Stopwatch
+from gateway.request import GenerationRequest, Work
+from gateway.stages import Stage
+from gateway.stopwatch import Stopwatch
 from models.sampling import SamplerSettings
 from models.sampling.euler import sample
 from models.sampling.fields import VelocityField
@@ -229,9 +231,12 @@ async def test_every_job_of_every_stage_names_a_reservation_that_goes_with_its_r
     }
     pipeline = Pipeline(Stages(**stages), handover, max_retries=0, meshes=True)
     with handover.reserve() as files:
-        await pipeline.make_ply("mug", 1, files, Stopwatch(), keep_latents=True)
-        for name in ("mp4", "spz", "glb"):
-            await pipeline.make_file(name, files, Wanted(pixels=64), Stopwatch())
+        formats = ("mp4", "spz", "glb")
+        request = GenerationRequest(prompt="mug", seed=1, formats=formats, wanted=Wanted(pixels=64))
+        work = Work(request=request, files=files, watch=Stopwatch())
+        await pipeline.make_ply(work)
+        for name in formats:
+            await pipeline.make_file(work, name)
         await pipeline.rehearse("mug", files)
         await pipeline.rehearse_film(files)
     assert len(seen) == 4 + 1 + 1 + 2 + 7

@@ -4,16 +4,18 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
+from configuration.schema import GatewayOptions
 from gateway.desk import Desk
 from gateway.pipeline import Outcome
-from gateway.stages import Stopwatch
-from runners.handover import Handover, Reservation
+from gateway.request import GenerationRequest, Work
+from runners.handover import Handover
 from tests.stand_ins.gateway_options import OPTIONS
 
 
@@ -24,13 +26,11 @@ class SlowPipeline:
         self.seconds = seconds
         self.error = error
 
-    async def make_ply(
-        self, prompt: str, seed: int, files: Reservation, watch: Stopwatch, **_: object
-    ) -> Outcome:
+    async def make_ply(self, work: Work, **_: object) -> Outcome:
         await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
-        return Outcome(seed=seed, rejection=None)
+        return Outcome(seed=work.request.seed, rejection=None)
 
 
 @pytest.fixture
@@ -40,22 +40,40 @@ def handover(tmp_path: Path) -> Iterator[Handover]:
     handover.close()
 
 
-def desk(handover: Handover, pipeline: SlowPipeline, *, is_ready: bool = True) -> Desk:
-    return Desk(pipeline, handover, OPTIONS, lambda formats: None if is_ready else "matting: gone")  # type: ignore[arg-type]
+class Products:
+    """Makes responses."""
 
-
-async def ask(desk: Desk, deadline_seconds: float = 1.0) -> Response:
-    async def product(files: Reservation, watch: Stopwatch) -> Response:
+    async def respond(self, work: Work) -> Response:
         return Response(b"ply")
 
-    return await desk.answer("mug", 1, product, deadline_seconds=deadline_seconds)
+
+def desk(
+    handover: Handover, pipeline: SlowPipeline, *, is_ready: bool = True, options: GatewayOptions = OPTIONS
+) -> Desk:
+    lack = None if is_ready else "matting: gone"
+    return Desk(pipeline, Products(), handover, options, lambda formats: lack)  # type: ignore[arg-type]
+
+
+async def ask(desk: Desk, *formats: str) -> Response:
+    return await desk.answer(GenerationRequest(prompt="mug", seed=1, formats=formats or ("ply",)))
 
 
 async def test_a_missed_deadline_is_504_and_leaves_no_file(handover: Handover, tmp_path: Path) -> None:
-    reply = await ask(desk(handover, SlowPipeline(5.0)), deadline_seconds=0.05)
+    options = replace(OPTIONS, deadline_seconds=0.05)
+    reply = await ask(desk(handover, SlowPipeline(5.0), options=options))
     assert reply.status_code == 504
     assert json.loads(bytes(reply.body))["error"] == "deadline_exceeded"
     assert not any(name.endswith(".ply") for _, _, names in os.walk(tmp_path) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("formats", "status"), [(("ply",), 504), (("ply", "spz"), 504), (("ply", "glb"), 200), (("mp4",), 200)]
+)
+async def test_films_and_meshes_have_the_longer_deadline(
+    handover: Handover, formats: tuple[str, ...], status: int
+) -> None:
+    options = replace(OPTIONS, deadline_seconds=0.05, video_deadline_seconds=30.0)
+    assert (await ask(desk(handover, SlowPipeline(0.3), options=options), *formats)).status_code == status
 
 
 async def test_the_request_above_the_limit_is_503_with_retry_after_and_the_next_one_works(

@@ -16,6 +16,7 @@ from configuration import load_configuration
 from gateway.pipeline import Pipeline
 from gateway.probes import describe
 from gateway.products import Products
+from gateway.request import GenerationRequest
 from runners.mesh import why_no_meshes
 from tests.export.glb_reading import document_of
 from tests.ply_reader import main_color
@@ -130,8 +131,8 @@ def test_weights_without_a_mesh_decoder_are_501_and_say_so(tmp_path: Path, pipel
     assert lack is not None
     assert describe(configuration)["meshes"] == f"unavailable: {lack}"
     products = Products(object.__new__(Pipeline), lack_of_meshes=lack, frame="validator")
-    refusal = products.refusal(["ply", "glb"])
+    refusal = products.refusal(GenerationRequest(formats=("ply", "glb")))
     assert refusal is not None
     assert refusal.status_code == 501
     assert b"meshes_unavailable" in bytes(refusal.body)
-    assert products.refusal(["ply", "spz", "mp4"]) is None
+    assert products.refusal(GenerationRequest(formats=("ply", "spz"))) is None

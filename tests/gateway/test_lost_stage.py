@@ -11,7 +11,9 @@ import pytest
 
 from gateway.desk import Desk
 from gateway.pipeline import Outcome
-from gateway.stages import Stage, StageFailedError, Stopwatch
+from gateway.request import GenerationRequest
+from gateway.stages import Stage, StageFailedError
+from gateway.stopwatch import Stopwatch
 from runners.handover import Handover
 from runners.messages import Failure, FailureKind, ImageJob, ImageResult
 from tests.stand_ins.gateway_options import OPTIONS
@@ -146,12 +148,9 @@ async def test_failures_that_pass_are_503_with_retry_after(
         async def make_ply(self, *arguments: object, **options: object) -> Outcome:
             raise StageFailedError("matting", Failure(kind=kind, detail="why"))
 
-    async def product(*arguments: object) -> None:
-        raise AssertionError
-
     handover = Handover(tmp_path)
-    desk = Desk(Pipeline(), handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
-    reply = await desk.answer("mug", 1, product, deadline_seconds=1.0)  # type: ignore[arg-type]
+    desk = Desk(Pipeline(), None, handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
+    reply = await desk.answer(GenerationRequest(prompt="mug", seed=1))
     handover.close()
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "7")
     assert f'"error":"{code}"'.encode() in bytes(reply.body)

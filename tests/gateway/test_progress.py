@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.progress import enter, followed, stages_of
-from gateway.stages import Stopwatch
+from gateway.stopwatch import Stopwatch
 
 
 async def test_requests_side_by_side_keep_their_stages_apart() -> None:

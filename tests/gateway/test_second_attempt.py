@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from starlette.responses import Response
 from gateway.desk import Desk
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Outcome, Pipeline, Stages
-from gateway.stages import Stopwatch
-from runners.handover import Handover, Reservation
+from gateway.request import GenerationRequest, Work
+from gateway.stopwatch import Stopwatch
+from runners.handover import Handover
 from runners.messages import JudgeResult, SplatResult
 from tests.stand_ins.gateway_options import OPTIONS
 
@@ -112,8 +114,9 @@ async def made(
 ) -> tuple[Outcome, str, str]:
     """How it ended, and the two files."""
     with handover.reserve() as files:
+        request = GenerationRequest(prompt="mug", seed=seed, formats=("glb",))
         outcome = await objects.pipeline(handover, **options).make_ply(
-            "mug", seed, files, Stopwatch(), keep_latents=True, spare_seconds=lambda: spare_seconds
+            Work(request=request, files=files, watch=Stopwatch()), spare_seconds=lambda: spare_seconds
         )
         return outcome, read(files.ply), read(files.latents)
 
@@ -187,16 +190,18 @@ async def test_a_second_attempt_that_takes_too_long_or_fails_costs_nothing(
 
 
 async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover: Handover) -> None:
-    async def product(files: Reservation, watch: Stopwatch) -> Response:
-        return Response(read(files.ply))
+    class Products:
+        async def respond(self, work: Work) -> Response:
+            return Response(read(work.files.ply))
 
     async def answers(count: int, deadline_seconds: float) -> set[bytes]:
         objects = [Objects([0.05, 0.9]) for _ in range(count)]
         for item in objects:
             item.seconds = [0.1, 0.0]
         pipelines = [item.pipeline(handover) for item in objects]
-        desk = Desk(_Each(pipelines), handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
-        asked = [desk.answer("mug", -1, product, deadline_seconds=deadline_seconds) for _ in objects]
+        options = replace(OPTIONS, deadline_seconds=deadline_seconds)
+        desk = Desk(_Each(pipelines), Products(), handover, options, lambda formats: None)  # type: ignore[arg-type]
+        asked = [desk.answer(GenerationRequest(prompt="mug")) for _ in objects]
         return {bytes(reply.body) for reply in await asyncio.gather(*asked)}
 
     assert await answers(1, 5.0) == {b"object 2"}
