@@ -15,22 +15,22 @@ from starlette.responses import Response
 from configuration import load_configuration
 from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
+from gateway.admission import Desk
 from gateway.checked import takes_checked
 from gateway.connections import install
 from gateway.cors import Cors
 from gateway.descriptions import Bytes, Formats, Picture, Prompt, Seed, Size, Splats, VideoSize, body_of
-from gateway.desk import Desk
 from gateway.film_times import FilmTimes, frames_of
 from gateway.middleware import ContractMiddleware
 from gateway.parameters import RANDOM_SEED
 from gateway.pictures.limits import PictureLimits
 from gateway.pipeline import Pipeline, Stages
 from gateway.probes import ReadyProbe, create_probes, describe
-from gateway.products import Products
 from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.request import GenerationRequest
-from gateway.stages import Stage
+from gateway.responses import Products
+from gateway.runner_client import Stage
 from gateway.workers import all_workers
 from runners.formats import (
     USUAL_SIZE,

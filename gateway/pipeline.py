@@ -30,7 +30,7 @@ from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.decoding import Pixels
 from gateway.request import GenerationRequest, Work
-from gateway.stages import Stage, StageFailedError
+from gateway.runner_client import Stage, StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.formats import FORMATS, Source, Wanted
 from runners.handover import Handover, Reservation

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
-from gateway.stages import Stage, StageFailedError
+from gateway.runner_client import Stage, StageFailedError
 from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
 from runners.formats import FORMATS

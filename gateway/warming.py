@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.stages import Stage
+from gateway.runner_client import Stage
 from runners.messages import Job
 
 BURSTS = (1,) * 9 + (2, 3, 4)

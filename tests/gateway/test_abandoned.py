@@ -12,7 +12,7 @@ import torch
 from gateway.pipeline import Pipeline, Stages
 from gateway.places import Places
 from gateway.request import GenerationRequest, Work
-from gateway.stages import Stage
+from gateway.runner_client import Stage
 from gateway.stopwatch import Stopwatch
 from models.sampling import SamplerSettings
 from models.sampling.euler import sample

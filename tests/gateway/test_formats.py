@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from configuration import load_configuration
 from gateway.pipeline import Pipeline
 from gateway.probes import describe
-from gateway.products import Products
 from gateway.request import GenerationRequest
+from gateway.responses import Products
 from runners.mesh import why_no_meshes
 from tests.export.glb_reading import document_of
 from tests.ply_reader import main_color

@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.desk import Desk
+from gateway.admission import Desk
 from gateway.pipeline import Outcome
 from gateway.request import GenerationRequest
-from gateway.stages import Stage, StageFailedError
+from gateway.runner_client import Stage, StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover
 from runners.messages import Failure, FailureKind, ImageJob, ImageResult

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.pipeline import Stages
 from gateway.readiness import Readiness
-from gateway.stages import Stage, StageFailedError
+from gateway.runner_client import Stage, StageFailedError
 from gateway.warming import BURSTS
 from runners.formats import FORMATS
 from runners.handover import Handover

@@ -11,7 +11,7 @@ import pytest
 from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
-from gateway.desk import Desk
+from gateway.admission import Desk
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Outcome, Pipeline, Stages
 from gateway.request import GenerationRequest, Work

@@ -18,7 +18,7 @@ import torch
 
 from command_line.places import ROOT
 from configuration import Configuration, read_configuration
-from gateway.stages import Stage
+from gateway.runner_client import Stage
 from gateway.stopwatch import Stopwatch
 from runners.messages import MatteJob, MeshJob, SplatJob, SplatResult
 from runners.turns import Turns

@@ -12,7 +12,7 @@ from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
 from configuration.schema import GatewayOptions
-from gateway.desk import Desk
+from gateway.admission import Desk
 from gateway.pipeline import Outcome
 from gateway.request import GenerationRequest, Work
 from runners.handover import Handover

@@ -13,9 +13,9 @@ from configuration.schema import GatewayOptions
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
-from gateway.products import Products
 from gateway.request import GenerationRequest, Work
-from gateway.stages import StageFailedError
+from gateway.responses import Products
+from gateway.runner_client import StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover, HandoverError
 from runners.messages import FailureKind
