@@ -15,7 +15,7 @@ from starlette.responses import Response
 from configuration import load_configuration
 from configuration.stages import NAMES, StageName
 from gateway.access_log import AccessLog
-from gateway.admission import Desk
+from gateway.admission import Admission
 from gateway.checked import takes_checked
 from gateway.connections import install
 from gateway.cors import Cors
@@ -29,8 +29,8 @@ from gateway.probes import ReadyProbe, create_probes, describe
 from gateway.random_weights import RandomWeightsHeader
 from gateway.readiness import Readiness
 from gateway.request import GenerationRequest
-from gateway.responses import Products
-from gateway.runner_client import Stage
+from gateway.responses import Responses
+from gateway.runner_client import RunnerClient
 from gateway.workers import all_workers
 from runners.formats import (
     USUAL_SIZE,
@@ -84,7 +84,7 @@ class Miner:
         show_own_logs()
         logger.info("%s", describe(CONFIGURATION))
         self._handover = Handover(handover_root(OPTIONS.handover_folder))
-        stages = {name: self._stage(name) for name in NAMES}
+        stages = {name: self._client(name) for name in NAMES}
         lack = why_no_meshes(CONFIGURATION)
         self._pipeline = Pipeline(
             Stages(**stages),
@@ -95,7 +95,7 @@ class Miner:
                 num_frames=frames_of(CONFIGURATION.render), deadline_seconds=OPTIONS.video_deadline_seconds
             ),
         )
-        self._products = Products(self._pipeline, lack_of_meshes=lack, frame=CONFIGURATION.frame)
+        self._responses = Responses(self._pipeline, why_no_meshes=lack, frame=CONFIGURATION.frame)
         services = {name: runner_of(CONFIGURATION, name) for name in stages}
         self._readiness = Readiness(
             self._pipeline,
@@ -108,14 +108,16 @@ class Miner:
         )
         PROBES.state.report, PROBES.state.products = self._readiness.report, self._readiness.products
         PROBES.state.lack = self._lack
-        self._desk = Desk(self._pipeline, self._products, self._handover, OPTIONS, self._readiness.lack)
+        self._admission = Admission(
+            self._pipeline, self._responses, self._handover, OPTIONS, self._readiness.lack
+        )
         if is_supervised():
             look_after_folders()
             limit = drain_seconds(CONFIGURATION.services)
-            leave_later(lambda: self._desk.is_idle, limit, when_asked=self._desk.close)
+            leave_later(lambda: self._admission.is_idle, limit, when_asked=self._admission.close)
 
-    def _stage(self, name: StageName) -> Stage[Any, Any]:
-        return Stage(
+    def _client(self, name: StageName) -> RunnerClient[Any, Any]:
+        return RunnerClient(
             name,
             getattr(self, name),
             concurrency=CONFIGURATION.services.of(name).concurrency,
@@ -137,7 +139,7 @@ class Miner:
 
     def _lack(self) -> str | None:
         """Why /readyz says no."""
-        return "the service is leaving" if self._desk.is_closed else self._readiness.lack(("ply",))
+        return "the service is leaving" if self._admission.is_closed else self._readiness.lack(("ply",))
 
     async def __is_ready__(self) -> bool:
         return self._lack() is None
@@ -207,7 +209,7 @@ class Miner:
         return await self._answer(request)
 
     async def _answer(self, request: GenerationRequest) -> Response:
-        return self._products.refusal(request) or await self._desk.answer(request)
+        return self._responses.refusal(request) or await self._admission.answer(request)
 
 
 # The first one is the outermost: what the contract refuses is logged, can be read by pages, and names random

@@ -14,7 +14,7 @@ from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Outcome, Pipeline
 from gateway.request import GenerationRequest, Work
-from gateway.responses import Products
+from gateway.responses import Responses
 from gateway.runner_client import StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover, HandoverError
@@ -32,13 +32,13 @@ PASSING: Mapping[FailureKind, str] = {
 logger = logging.getLogger(__name__)
 
 
-class Desk:
+class Admission:
     """Admits requests, keeps their deadline, and answers them whatever happens."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        products: Products,
+        responses: Responses,
         handover: Handover,
         options: GatewayOptions,
         lack: Callable[[Sequence[str]], str | None],
@@ -47,13 +47,13 @@ class Desk:
 
         Args:
             pipeline: Makes the object.
-            products: Makes the response of it.
+            responses: Makes the response of it.
             handover: Reserves files.
             options: The limits.
             lack: Says what some formats lack to be made; None if nothing.
         """
         self._pipeline = pipeline
-        self._products = products
+        self._responses = responses
         self._handover = handover
         self._options = options
         self._lack = lack
@@ -94,7 +94,7 @@ class Desk:
         with self._handover.reserve() as files:
             work = Work(request=request, files=files, watch=watch)
             outcome = await self._pipeline.make_ply(work, spare_seconds=partial(self._spare_seconds, watch))
-            response = await self._products.respond(work) if outcome.rejection is None else rejected(outcome)
+            response = await self._responses.respond(work) if outcome.rejection is None else rejected(outcome)
         response.headers["X-Seed"] = str(outcome.seed)
         return response
 

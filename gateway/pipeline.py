@@ -30,7 +30,7 @@ from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.decoding import Pixels
 from gateway.request import GenerationRequest, Work
-from gateway.runner_client import Stage, StageFailedError
+from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.formats import FORMATS, Source, Wanted
 from runners.handover import Handover, Reservation
@@ -64,13 +64,13 @@ logger = logging.getLogger(__name__)
 class Stages(SimpleNamespace):
     """Every runner of the table of stages; the types of those that are called in this file."""
 
-    text_to_image: Stage[ImageJob, ImageResult]
-    matting: Stage[MatteJob, MatteResult]
-    image_to_3d: Stage[SplatJob | MeshJob, SplatResult | MeshResult]
-    validation: Stage[JudgeJob, JudgeResult]
-    finishing: Stage[FileJob, FileResult]
+    text_to_image: RunnerClient[ImageJob, ImageResult]
+    matting: RunnerClient[MatteJob, MatteResult]
+    image_to_3d: RunnerClient[SplatJob | MeshJob, SplatResult | MeshResult]
+    validation: RunnerClient[JudgeJob, JudgeResult]
+    finishing: RunnerClient[FileJob, FileResult]
 
-    def __init__(self, **stages: Stage[Any, Any]) -> None:
+    def __init__(self, **stages: RunnerClient[Any, Any]) -> None:
         """Takes them by name.
 
         Raises:
@@ -121,7 +121,7 @@ class Pipeline:
         """
         self.stages = stages
         self._handover = handover
-        self._mesh_decoder = stages.image_to_3d.called("mesh_decoder")
+        self._mesh_decoder = stages.image_to_3d.renamed("mesh_decoder")
         self.film_times = film_times or FilmTimes(num_frames=1, deadline_seconds=math.inf)
         self._meshes = meshes
         self._max_retries = max_retries
@@ -181,7 +181,7 @@ class Pipeline:
             job = work.job(GlbJob, ply=ply, mesh=str(work.files.mesh), wanted=wanted)
         else:
             job = work.job(JOBS[source], ply=ply, format=name, wanted=wanted)
-        made = await self.stages.finishing.called(LABELS.get(source, name)).run(job, work.watch)
+        made = await self.stages.finishing.renamed(LABELS.get(source, name)).run(job, work.watch)
         if source == "film":
             self.film_times.note(wanted.pixels, made.timings.get("film", 0.0))
         return made

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
-from gateway.runner_client import Stage, StageFailedError
+from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
 from runners.formats import FORMATS
@@ -151,7 +151,7 @@ class Readiness:
         )
         logger.info("%s: batchers warm after %.1f s", service, time.perf_counter() - began)
 
-    async def _train_stage(self, stage: Stage[Any, Any], lead: Any, process: int) -> None:
+    async def _train_stage(self, stage: RunnerClient[Any, Any], lead: Any, process: int) -> None:
         await warm_batcher(stage.through(lead))
         await warm_batcher(stage, bursts=(1,))  # opens the way that requests take
         stage.presence.found(process)
@@ -192,7 +192,7 @@ class Readiness:
         logger.info("rehearsed %s in %.1f s", what, time.perf_counter() - began)
         return result
 
-    def _directed(self, name: str, new: Mapping[Worker, Any]) -> Stage[Any, Any]:
+    def _directed(self, name: str, new: Mapping[Worker, Any]) -> RunnerClient[Any, Any]:
         leads = [lead for (service, _), lead in new.items() if service == self._services[name]]
         return self._stage(name).through(EachOf(leads)) if leads else self._stage(name)
 
@@ -220,8 +220,8 @@ class Readiness:
             logger.info("PLYs can be made, %.1f s after the start", seconds)
             self._seconds_to_ready = self._seconds_to_ready or round(seconds, 1)
 
-    def _stage(self, name: str) -> Stage[Any, Any]:
-        stage: Stage[Any, Any] = getattr(self._pipeline.stages, name)
+    def _stage(self, name: str) -> RunnerClient[Any, Any]:
+        stage: RunnerClient[Any, Any] = getattr(self._pipeline.stages, name)
         return stage
 
     def _stages_of(self, service: str) -> list[str]:

@@ -21,13 +21,13 @@ BUNDLE_TYPE = "application/zip"
 TAG_DIGITS = 32  # of a SHA-256
 
 
-class Products:
+class Responses:
     """Makes responses of finished objects."""
 
-    def __init__(self, pipeline: Pipeline, *, lack_of_meshes: str | None, frame: Frame) -> None:
+    def __init__(self, pipeline: Pipeline, *, why_no_meshes: str | None, frame: Frame) -> None:
         """Takes the way to each file, why there are no meshes if so, and the axes that PLYs are made in."""
         self._pipeline = pipeline
-        self._lack_of_meshes = lack_of_meshes
+        self._why_no_meshes = why_no_meshes
         self._frame = frame
 
     def refusal(self, request: GenerationRequest) -> Response | None:
@@ -35,8 +35,8 @@ class Products:
 
         Both before anything is computed.
         """
-        if request.wants_mesh and self._lack_of_meshes is not None:
-            detail = f"no meshes: {self._lack_of_meshes}"
+        if request.wants_mesh and self._why_no_meshes is not None:
+            detail = f"no meshes: {self._why_no_meshes}"
             return HttpError(501, detail, code="meshes_unavailable").response()
         try:
             if request.wants_film:
@@ -52,7 +52,7 @@ class Products:
             response = OpenFileResponse(work.files.ply, media_type=FORMATS["ply"].media_type)
             return named(response, f"{stem}.ply", await asyncio.to_thread(response.digest))
         results = {FORMATS[name].suffix: await self._make(work, name) for name in formats}
-        headers = {name: value for result in results.values() for name, value in said_of(result).items()}
+        headers = {name: value for result in results.values() for name, value in headers_of(result).items()}
         files = {suffix: result.file for suffix, result in results.items()}
         if len(formats) == 1:
             entry = FORMATS[formats[0]]
@@ -74,7 +74,7 @@ class Products:
         return wanted.frame == self._frame and wanted.factor == 1.0 and wanted.keeps_all
 
 
-def said_of(result: FileResult) -> dict[str, str]:
+def headers_of(result: FileResult) -> dict[str, str]:
     """Headers that tell of a file."""
     if not isinstance(result, GlbResult):
         return {}

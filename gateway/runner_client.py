@@ -50,7 +50,7 @@ class StageFailedError(Exception):
 EVERY_JOB: Mapping[type[Job], tuple[str, ...]] = {Job: ("generate",)}
 
 
-class Stage(Generic[J, R]):
+class RunnerClient(Generic[J, R]):
     """One runner as seen from the gateway."""
 
     def __init__(
@@ -78,15 +78,15 @@ class Stage(Generic[J, R]):
         self.methods = methods
         self._places = Places(concurrency)
 
-    def called(self, name: str) -> "Stage[J, R]":
-        """The same runner and places under another name, for another kind of job."""
-        other: Stage[J, R] = copy.copy(self)
+    def renamed(self, name: str) -> "RunnerClient[J, R]":
+        """A client of the same runner that shares its places and reports times and failures as `name`."""
+        other: RunnerClient[J, R] = copy.copy(self)
         other.name = name
         return other
 
-    def through(self, runner: Any) -> "Stage[J, R]":
-        """The same places, with the calls going through another client of the runner."""
-        other: Stage[J, R] = copy.copy(self)
+    def through(self, runner: Any) -> "RunnerClient[J, R]":
+        """A client that shares the places, and whose calls go through another proxy of BentoML's."""
+        other: RunnerClient[J, R] = copy.copy(self)
         other._runner = runner
         return other
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.runner_client import Stage
+from gateway.runner_client import RunnerClient
 from runners.messages import Job
 
 BURSTS = (1,) * 9 + (2, 3, 4)
 
 
-async def warm_batcher(stage: Stage[Any, Any], *, bursts: Sequence[int] = BURSTS) -> None:
+async def warm_batcher(stage: RunnerClient[Any, Any], *, bursts: Sequence[int] = BURSTS) -> None:
     """Sends the no-ops that train the batcher of each method; those of several methods at once."""
 
     async def train(job: Job, method: str) -> None:

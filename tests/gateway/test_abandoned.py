@@ -12,7 +12,7 @@ import torch
 from gateway.pipeline import Pipeline, Stages
 from gateway.places import Places
 from gateway.request import GenerationRequest, Work
-from gateway.runner_client import Stage
+from gateway.runner_client import RunnerClient
 from gateway.stopwatch import Stopwatch
 from models.sampling import SamplerSettings
 from models.sampling.euler import sample
@@ -227,7 +227,7 @@ async def test_every_job_of_every_stage_names_a_reservation_that_goes_with_its_r
         "finishing": FileResult(),
     }
     stages: dict[str, Any] = {
-        name: Stage(name, Recorder(seen, result), concurrency=1) for name, result in results.items()
+        name: RunnerClient(name, Recorder(seen, result), concurrency=1) for name, result in results.items()
     }
     pipeline = Pipeline(Stages(**stages), handover, max_retries=0, meshes=True)
     with handover.reserve() as files:

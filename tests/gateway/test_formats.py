@@ -16,7 +16,7 @@ from configuration import load_configuration
 from gateway.pipeline import Pipeline
 from gateway.probes import describe
 from gateway.request import GenerationRequest
-from gateway.responses import Products
+from gateway.responses import Responses
 from runners.mesh import why_no_meshes
 from tests.export.glb_reading import document_of
 from tests.ply_reader import main_color
@@ -130,9 +130,9 @@ def test_weights_without_a_mesh_decoder_are_501_and_say_so(tmp_path: Path, pipel
     lack = why_no_meshes(configuration)
     assert lack is not None
     assert describe(configuration)["meshes"] == f"unavailable: {lack}"
-    products = Products(object.__new__(Pipeline), lack_of_meshes=lack, frame="validator")
-    refusal = products.refusal(GenerationRequest(formats=("ply", "glb")))
+    responses = Responses(object.__new__(Pipeline), why_no_meshes=lack, frame="validator")
+    refusal = responses.refusal(GenerationRequest(formats=("ply", "glb")))
     assert refusal is not None
     assert refusal.status_code == 501
     assert b"meshes_unavailable" in bytes(refusal.body)
-    assert products.refusal(GenerationRequest(formats=("ply", "spz"))) is None
+    assert responses.refusal(GenerationRequest(formats=("ply", "spz"))) is None

@@ -9,10 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.admission import Desk
+from gateway.admission import Admission
 from gateway.pipeline import Outcome
 from gateway.request import GenerationRequest
-from gateway.runner_client import Stage, StageFailedError
+from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover
 from runners.messages import Failure, FailureKind, ImageJob, ImageResult
@@ -59,15 +59,15 @@ def answers() -> None:
 
 def stage_of(
     runner: Runner, process: "subprocess.Popen[bytes]", *, start_seconds: float
-) -> Stage[ImageJob, ImageResult]:
+) -> RunnerClient[ImageJob, ImageResult]:
     """A stage with one place, whose process took so long to start."""
-    stage: Stage[ImageJob, ImageResult] = Stage("text_to_image", runner, concurrency=1)
+    stage: RunnerClient[ImageJob, ImageResult] = RunnerClient("text_to_image", runner, concurrency=1)
     stage.presence.found(process.pid)
     stage.presence._start_seconds = start_seconds
     return stage
 
 
-async def failure_of(stage: Stage[ImageJob, ImageResult], seconds: float = 30.0) -> FailureKind:
+async def failure_of(stage: RunnerClient[ImageJob, ImageResult], seconds: float = 30.0) -> FailureKind:
     with pytest.raises(StageFailedError) as raised:
         await stage.run(ImageJob(), Stopwatch(seconds))
     return raised.value.failure.kind
@@ -117,7 +117,9 @@ async def test_a_job_waits_for_a_process_that_comes_back_in_time(process: "subpr
 
 
 async def test_the_numbers_of_another_hosts_processes_say_nothing() -> None:
-    stage: Stage[ImageJob, ImageResult] = Stage("text_to_image", Runner(answers), concurrency=1, inline=True)
+    stage: RunnerClient[ImageJob, ImageResult] = RunnerClient(
+        "text_to_image", Runner(answers), concurrency=1, inline=True
+    )
     stage.presence.found(2**22 + 1)  # more than any process here has
     assert not stage.presence.is_gone
     assert (await stage.run(ImageJob(), Stopwatch(30.0))).failure is None
@@ -149,8 +151,8 @@ async def test_failures_that_pass_are_503_with_retry_after(
             raise StageFailedError("matting", Failure(kind=kind, detail="why"))
 
     handover = Handover(tmp_path)
-    desk = Desk(Pipeline(), None, handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
-    reply = await desk.answer(GenerationRequest(prompt="mug", seed=1))
+    admission = Admission(Pipeline(), None, handover, OPTIONS, lambda formats: None)  # type: ignore[arg-type]
+    reply = await admission.answer(GenerationRequest(prompt="mug", seed=1))
     handover.close()
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "7")
     assert f'"error":"{code}"'.encode() in bytes(reply.body)

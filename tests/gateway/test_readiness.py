@@ -13,7 +13,7 @@ import pytest
 
 from gateway.pipeline import Stages
 from gateway.readiness import Readiness
-from gateway.runner_client import Stage, StageFailedError
+from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.warming import BURSTS
 from runners.formats import FORMATS
 from runners.handover import Handover
@@ -107,7 +107,7 @@ class Way:
 
 def watched(crew: Crew, handover: Handover) -> Readiness:
     shared = SimpleNamespace(to_async=SimpleNamespace(generate=answer))
-    stages = Stages(**{name: Stage(name, shared, concurrency=2) for name in NAMES})
+    stages = Stages(**{name: RunnerClient(name, shared, concurrency=2) for name in NAMES})
     return Readiness(Way(stages), handover, crew, {name: name for name in NAMES})  # type: ignore[arg-type]
 
 

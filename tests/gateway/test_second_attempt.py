@@ -11,7 +11,7 @@ import pytest
 from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
-from gateway.admission import Desk
+from gateway.admission import Admission
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Outcome, Pipeline, Stages
 from gateway.request import GenerationRequest, Work
@@ -29,7 +29,7 @@ class FakeStage:
     def __init__(self, answer: Callable[[Any], Any]) -> None:
         self.answer = answer
 
-    def called(self, method: str) -> "FakeStage":
+    def renamed(self, method: str) -> "FakeStage":
         return self
 
     async def run(self, job: Any, watch: Stopwatch) -> Any:
@@ -190,7 +190,7 @@ async def test_a_second_attempt_that_takes_too_long_or_fails_costs_nothing(
 
 
 async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover: Handover) -> None:
-    class Products:
+    class Responses:
         async def respond(self, work: Work) -> Response:
             return Response(read(work.files.ply))
 
@@ -200,8 +200,8 @@ async def test_others_in_work_and_a_near_deadline_leave_no_time_for_it(handover:
             item.seconds = [0.1, 0.0]
         pipelines = [item.pipeline(handover) for item in objects]
         options = replace(OPTIONS, deadline_seconds=deadline_seconds)
-        desk = Desk(_Each(pipelines), Products(), handover, options, lambda formats: None)  # type: ignore[arg-type]
-        asked = [desk.answer(GenerationRequest(prompt="mug")) for _ in objects]
+        admission = Admission(_Each(pipelines), Responses(), handover, options, lambda formats: None)  # type: ignore[arg-type]
+        asked = [admission.answer(GenerationRequest(prompt="mug")) for _ in objects]
         return {bytes(reply.body) for reply in await asyncio.gather(*asked)}
 
     assert await answers(1, 5.0) == {b"object 2"}

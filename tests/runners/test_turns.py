@@ -18,7 +18,7 @@ import torch
 
 from command_line.places import ROOT
 from configuration import Configuration, read_configuration
-from gateway.runner_client import Stage
+from gateway.runner_client import RunnerClient
 from gateway.stopwatch import Stopwatch
 from runners.messages import MatteJob, MeshJob, SplatJob, SplatResult
 from runners.turns import Turns
@@ -148,7 +148,7 @@ class Methods:
 
 async def test_jobs_at_once_are_spread_over_the_methods_and_lone_ones_take_the_first() -> None:
     runner = Methods()
-    stage: Stage[SplatJob, SplatResult] = Stage(
+    stage: RunnerClient[SplatJob, SplatResult] = RunnerClient(
         "image_to_3d", runner, concurrency=3, methods={SplatJob: ("generate", "generate_beside")}
     )
     jobs = [asyncio.create_task(stage.run(SplatJob(), Stopwatch())) for _ in range(4)]
@@ -158,7 +158,7 @@ async def test_jobs_at_once_are_spread_over_the_methods_and_lone_ones_take_the_f
     await asyncio.gather(*jobs)
     runner.called.clear()
     for _ in range(2):
-        await stage.called("mesh_decoder").run(SplatJob(), Stopwatch())
+        await stage.renamed("mesh_decoder").run(SplatJob(), Stopwatch())
     assert runner.called == ["generate", "generate"]
 
 
