@@ -190,6 +190,10 @@ def _validate(leaves: Leaves) -> Configuration:
         configuration = TypeAdapter(Configuration).validate_python(nest(leaves))
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(leaves, item) for item in error.errors())) from error
+    settings = configuration.validation
+    if settings.scorer == "subnet" and settings.view_set != "validator":
+        where = place_of(leaves, ("validation", "view_set"))
+        raise ConfigurationError(f"validation.view_set: must be validator with scorer: subnet ({where})")
     for name in NAMES:
         runner = configuration.services.of(name)
         if runner.concurrency > 2 * runner.max_batch_size * runner.workers:

@@ -207,6 +207,9 @@ class ImageTo3DOptions:
 class ValidationOptions:
     """What a result must reach; otherwise it is made again, then rejected."""
 
+    scorer: Literal["clip_laion", "subnet"]
+    view_set: Literal["orbit", "validator"]
+    total: Annotated[Number, Field(ge=0, le=1)]
     alignment: Annotated[Number, Field(ge=-1, le=1)]
     aesthetics: Annotated[Number, Field(ge=-10, le=10)]
     similarity: Annotated[Number, Field(ge=-1, le=1)]

@@ -19,6 +19,7 @@ EXPOSED = (
     "X-Prompt-Truncated",
     "X-Reject-Gate",
     "X-Reject-Reason",
+    "X-Score",
     "X-Seed",
     "X-Weights",
 )

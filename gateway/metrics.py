@@ -11,6 +11,12 @@ REJECTIONS = Counter(
     "Attempts that were not good enough, by the gate or score of validation, or the failure, that they met.",
     ["gate"],
 )
+SCORES = Histogram(
+    "fast_3d_miner_scores",
+    "Scores of attempts, each by its name: cosines, totals of 0 to 1, ratings of 1 to 10.",
+    ["score"],
+    buckets=(-0.2, *(tenths / 10 for tenths in range(-1, 10)), *map(float, range(1, 9))),
+)
 STAGE_SECONDS = Histogram(
     "fast_3d_miner_stage_seconds",
     "From handing a job to a stage until its result, waiting included.",

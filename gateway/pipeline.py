@@ -31,6 +31,7 @@ from gateway.parameters import MAX_SEED, RANDOM_SEED
 from gateway.pictures.decoding import Pixels
 from gateway.request import GenerationRequest, Work
 from gateway.runner_client import RunnerClient, StageFailedError
+from gateway.scores import observe
 from gateway.stopwatch import Stopwatch
 from runners.formats import FORMATS, Source, Wanted
 from runners.handover import Handover, Reservation
@@ -254,6 +255,7 @@ class Pipeline:
             sent = None if request.picture is None else cut_out
             judge_job = work.job(JudgeJob, prompt=request.prompt or None, picture=sent, ply=ply)
             verdict = await self.stages.validation.run(judge_job, work.watch)
+            observe(verdict)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
                 kind = error.failure.kind

@@ -193,7 +193,7 @@ class JudgeJob(Job):
 class JudgeResult(Result):
     """`reason` says why the object does not pass; a `convincing` one does, and is worth no second attempt.
 
-    `gate` is what it failed, in a word.
+    `gate` is what it failed, in a word; the numbers are those of `validation.scores`.
     """
 
     passed: bool = False
@@ -203,6 +203,14 @@ class JudgeResult(Result):
     alignment: float | None = None
     similarity: float | None = None
     aesthetics: float | None = None
+    total: float | None = None
+    parts: dict[str, float] = {}
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every score that there is, by its name."""
+        named = {name: getattr(self, name) for name in ("total", "alignment", "similarity", "aesthetics")}
+        return {name: value for name, value in named.items() if value is not None} | self.parts
 
     @property
     def rank(self) -> Rank:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.image.text_to_image import TextToImage
     from models.matte import MatteCutter
     from models.trellis.image_to_3d import ImageTo3D
-    from validation.scorer import Scorer
+    from validation.scorers import ViewScorer
 
 Maker = Callable[[Configuration, str], Any]  # of the configuration and the device that the process has
 M = TypeVar("M", bound=Maker)
@@ -132,14 +132,15 @@ def make_image_to_3d(configuration: Configuration, device: str) -> "ImageTo3D":
 
 
 @makes("validation")
-def make_validation(configuration: Configuration, device: str) -> "Scorer":
-    """The scorer."""
+def make_validation(configuration: Configuration, device: str) -> "ViewScorer":
+    """The scorer that the configuration names."""
     import torch
 
-    from validation.scorer import Scorer
+    from validation.scorers import load_scorer
 
     settings = configuration.validation
-    return Scorer.load(
+    return load_scorer(
+        settings.scorer,
         stage_weights(configuration, "validation"),
         device=torch.device(device),
         dtype=getattr(torch, settings.precision),

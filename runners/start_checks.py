@@ -13,6 +13,7 @@ from configuration.driver import lack_of_driver
 from configuration.soundness import damage_in
 from configuration.stages import WEIGHTS_FOLDERS
 from runners.listening import lack_of_port
+from validation.subnet.files import lack_of_files
 
 MAX_SOCKET_PATH = 102  # BentoML's own bound, below the 104 bytes of macOS and 108 of Linux
 SOCKET_IN_FOLDER = len("/bentoml-uds-12345678/140000000000000.sock")
@@ -33,6 +34,7 @@ def refuse_bad_start(configuration: Configuration) -> None:
         or lack_of_socket_room(folder)
         or (lack_of_driver() if configuration.device == "cuda" else None)
         or _damage(configuration)
+        or lack_of_scorer(configuration)
     )
     if reason is not None:
         raise BentoMLConfigException(reason)
@@ -50,6 +52,16 @@ def lack_of_socket_room(folder: str) -> str | None:
         f"the temporary folder {folder} has {length} bytes, too long for the sockets in it:"
         f" set TMPDIR to one of at most {longest}"
     )
+
+
+def lack_of_scorer(configuration: Configuration) -> str | None:
+    """What the scorer that is asked for lacks; None if nothing, or if other hosts hold the weights."""
+    if configuration.validation.scorer != "subnet":
+        return None
+    if configuration.random_weights:
+        return "validation.scorer: subnet has no random weights; take clip_laion"
+    folder = Path(configuration.weights) / "validation"
+    return lack_of_files(folder) if folder.is_dir() else None
 
 
 def _damage(configuration: Configuration) -> str | None:

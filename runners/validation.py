@@ -35,7 +35,7 @@ class ValidationRunner(ModelProcess):
         """Loads the scorer and chooses the cameras."""
         threads = prepare_process(CONFIGURATION, OPTIONS)
         from rendering.renderer import create_renderer
-        from rendering.view_sets import orbit_views
+        from rendering.view_sets import orbit_views, validator_views
         from validation.gates import Rejection, failed_gate
         from validation.geometry import num_pieces
         from validation.reference import reference_view
@@ -46,7 +46,11 @@ class ValidationRunner(ModelProcess):
         self._failed_gate, self._rejection = failed_gate, Rejection
         self._count_pieces = settings.retry_below > NEVER  # nobody asks otherwise
         self._thresholds = Thresholds.of(settings)
-        self._views = orbit_views(settings.views, size=settings.view_size)
+        self._views = (
+            validator_views()
+            if settings.view_set == "validator"
+            else orbit_views(settings.views, size=settings.view_size)
+        )
         with self.loading("validation", CONFIGURATION.device):
             self._renderer = create_renderer(self.device, num_threads=threads)
             self._scorer = MAKERS["validation"](CONFIGURATION, self.device)
@@ -62,8 +66,8 @@ class ValidationRunner(ModelProcess):
     def _score_grey(self, count: int) -> None:
         import torch
 
-        side = CONFIGURATION.validation.view_size
-        views = torch.full((CONFIGURATION.validation.views, side, side, 3), 0.5, device=self.device)
+        side, num_views = self._views.size, self._views.cameras.num_views
+        views = torch.full((num_views, side, side, 3), 0.5, device=self.device)
         self._scorer.score(["a mug"] * count, [views] * count, [views[0]] * count)
 
     def _generate(self, jobs: Sequence[JudgeJob]) -> list[JudgeResult]:
@@ -105,8 +109,7 @@ class ValidationRunner(ModelProcess):
 
         if job.picture is None:
             return None
-        side = CONFIGURATION.validation.view_size
-        return torch.from_numpy(self._reference_view(job.picture, side)).to(self.device)
+        return torch.from_numpy(self._reference_view(job.picture, self._views.size)).to(self.device)
 
     def _verdict(self, scores: "Scores", splats: "Gaussians", geometry: "Geometry") -> JudgeResult:
         if self._count_pieces:
@@ -120,4 +123,6 @@ class ValidationRunner(ModelProcess):
             alignment=verdict.alignment,
             similarity=verdict.similarity,
             aesthetics=verdict.aesthetics,
+            total=verdict.total,
+            parts=dict(verdict.parts),
         )

@@ -6,9 +6,10 @@ fast3d-weights (in a checkout python scripts/download_weights.py)
 Files land in --folder, else WEIGHTS_DIR, else weights/<profile> in the project, or for an installed one in
 ~/.local/share/fast-3d-miner; relative folders start where one stands. Copies in the hub's cache are linked,
 not fetched again; with all of them there no network is needed. Several downloads of one folder, from one
-machine or many, share the work. Which text-to-image model is fetched follows from text_to_image.backend
-(configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND). HF_TOKEN opens gated repositories,
-HF_ENDPOINT names another hub; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY hold.
+machine or many, share the work. Which models are fetched follows from text_to_image.backend and
+validation.scorer (configuration.yaml, or MINER__TEXT_TO_IMAGE__BACKEND and MINER__VALIDATION__SCORER).
+HF_TOKEN opens gated repositories, HF_ENDPOINT names another hub; HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
+NO_PROXY hold.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from command_line.running import STOPPED, end_now, run_program, sentence
 from configuration.leaves import ConfigurationError
 from configuration.lock import LOCK_NAME, LockError, read_lock
 from models.weights.manifest import MANIFEST, PROFILES, WeightSource, sources_of
-from scripts.weights.backend import configured_backend
+from scripts.weights.chosen import configured_models
 from scripts.weights.download import check_sources, download, is_complete, verify
 from scripts.weights.errors import DownloadError
 from scripts.weights.hub import configured_hub, create_client
@@ -60,7 +61,8 @@ def main(
     try:
         if arguments.verify:
             return report(arguments.folder)
-        sources = sources_of(arguments.profile, manifest, configured_backend(os.environ))
+        chosen = configured_models(os.environ)
+        sources = sources_of(arguments.profile, manifest, chosen.backend, chosen.scorer)
         return list_or_fetch(arguments, sources, pause_seconds)
     except (DownloadError, LockError, ConfigurationError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -59,6 +59,7 @@ class Result:
         rejection: Why the answer would be 204; None where it is 200.
         strip: Picture of the generated image and some views.
         similarity: With a picture; None, for there are prompts only.
+        total: None, for its scorer has no such sum.
     """
 
     prompt: TestPrompt
@@ -72,6 +73,7 @@ class Result:
     attempts: int
     strip: np.ndarray
     similarity: float | None = None
+    total: float | None = None
 
     @property
     def passed(self) -> bool:

@@ -15,6 +15,10 @@ class Judged(Protocol):
         """Whether it passes, and is worth no second attempt."""
 
     @property
+    def total(self) -> float | None:
+        """All scores as one number; None where the scorer has no such sum."""
+
+    @property
     def alignment(self) -> float | None:
         """Mean cosine of prompt and views; None if nothing was scored, or there was no prompt."""
 
@@ -28,6 +32,7 @@ class Rank(NamedTuple):
 
     passed: bool
     convincing: bool
+    total: float
     alignment: float
     similarity: float
 
@@ -35,8 +40,9 @@ class Rank(NamedTuple):
 def rank(judged: Judged) -> Rank:
     """What passes comes before what does not, then what convinces, then what resembles more what was asked.
 
-    A prompt counts before a picture.
+    A total counts before its parts, a prompt before a picture.
     """
+    total = -1.0 if judged.total is None else judged.total
     alignment = -1.0 if judged.alignment is None else judged.alignment
     similarity = -1.0 if judged.similarity is None else judged.similarity
-    return Rank(judged.passed, judged.convincing, alignment, similarity)
+    return Rank(judged.passed, judged.convincing, total, alignment, similarity)

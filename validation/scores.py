@@ -1,19 +1,25 @@
 """What a scorer gives, and a verdict is made of: numbers, so that who only judges loads no model library."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """One object's scores.
+    """One object's scores; their scale depends on the scorer (`validation.scorers`).
 
     Attributes:
-        alignment: Mean over views of the cosine of prompt and view; None without a prompt.
-        aesthetics: Mean over views of the rating, about 1 to 10.
-        similarity: Mean of the largest cosines (`scorer.BEST_VIEWS`) of picture and view, for a
-            picture shows one side; None without a picture.
+        alignment: How well the views show the prompt; None without one.
+        aesthetics: How good the views look.
+        similarity: How well the views show a picture; None without one.
+        total: All of it as one number, where the scorer has such a sum and something was asked for.
+        parts: What else the scorer measured, by name.
+        deciding: The numbers that thresholds hold for, in their order.
     """
 
     alignment: float | None
     aesthetics: float
     similarity: float | None = None
+    total: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    deciding: tuple[str, ...] = ("alignment", "similarity", "aesthetics")

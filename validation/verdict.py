@@ -1,6 +1,7 @@
 """Scores and geometry against thresholds."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from models.gaussians.limits import MIN_SPLATS
 from validation.gates import failed_gate
@@ -8,7 +9,8 @@ from validation.geometry import Geometry
 from validation.scores import Scores
 
 NEVER = -1.0
-SCORES = (("alignment", 3), ("similarity", 3), ("aesthetics", 2))  # in order, and their digits in sentences
+SUBNET_TOTAL = 0.6
+DIGITS = {"aesthetics": 2}  # of scores in sentences; of others 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class Thresholds:
         aesthetics: Mean rating of the views.
         min_splats: The subnet's validator rejects below `MIN_SPLATS`.
         similarity: Mean of the best cosines of picture and views, where a picture was sent.
+        total: All in one, where the scorer has such a sum; the others are not looked at then.
         retry_below: An object that passes with less alignment, or in pieces, does not convince; -1: all do.
     """
 
@@ -27,12 +30,13 @@ class Thresholds:
     aesthetics: float
     min_splats: int = MIN_SPLATS
     similarity: float = -1.0
+    total: float = SUBNET_TOTAL
     retry_below: float = NEVER
 
     @classmethod
     def of(cls, options: object) -> "Thresholds":
         """Those of a configuration, which has them under the same names."""
-        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
+        return cls(**{one.name: getattr(options, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Verdict:
         convincing: Whether it passes, and is worth no second attempt (`validation.ranking` compares two).
         reason: Why not, for people; None when it passed.
         gate: What it failed: a gate's name (`validation.gates`) or a score's; None when it passed.
-        alignment, aesthetics, similarity: The scores it had.
+        alignment, aesthetics, similarity, total, parts: The scores it had (`validation.scores`).
         num_splats: How many splats it has.
     """
 
@@ -56,6 +60,8 @@ class Verdict:
     num_splats: int
     similarity: float | None = None
     gate: str | None = None
+    total: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict:
@@ -70,14 +76,16 @@ def judge(scores: Scores, thresholds: Thresholds, geometry: Geometry) -> Verdict
         alignment=scores.alignment,
         aesthetics=scores.aesthetics,
         similarity=scores.similarity,
+        total=scores.total,
+        parts=scores.parts,
         num_splats=geometry.num_splats,
     )
 
 
 def _low_score(scores: Scores, thresholds: Thresholds) -> tuple[str, str] | tuple[None, None]:
     """The first score below its threshold: its name, and the sentence."""
-    for name, digits in SCORES:
-        sentence = _too_low(name, getattr(scores, name), getattr(thresholds, name), digits)
+    for name in scores.deciding:
+        sentence = _too_low(name, getattr(scores, name), getattr(thresholds, name), DIGITS.get(name, 3))
         if sentence is not None:
             return name, sentence
     return None, None

@@ -64,6 +64,8 @@ class Dinov2Config:
         if other:
             raise WeightsError(f"{origin}: {', '.join(other)} is not supported")
         known = {field.name for field in fields(cls)}
+        if values.get("model_type") == "dinov2":  # the one without registers, which says nothing of them
+            values = {"num_register_tokens": 0, **values}
         try:
             return cls(**{key: value for key, value in values.items() if key in known})
         except TypeError as error:
@@ -96,13 +98,19 @@ class _Embeddings(nn.Module):
         width, patches = config.hidden_size, (config.image_size // config.patch_size) ** 2
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))  # of the training, never read here
-        self.register_tokens = nn.Parameter(torch.zeros(1, config.num_register_tokens, width))
+        self.register_tokens = (
+            nn.Parameter(torch.zeros(1, config.num_register_tokens, width))
+            if config.num_register_tokens
+            else None
+        )
         self.position_embeddings = nn.Parameter(torch.zeros(1, patches + 1, width))
         self.patch_embeddings = _Patches(config)
 
     def forward(self, pixels: Tensor) -> Tensor:
         patches, count = self.patch_embeddings(pixels), len(pixels)
         tokens = torch.cat([self.cls_token.expand(count, -1, -1), patches], dim=1) + self.position_embeddings
+        if self.register_tokens is None:
+            return tokens
         registers = self.register_tokens.expand(count, -1, -1)
         return torch.cat([tokens[:, :1], registers, tokens[:, 1:]], dim=1)
 

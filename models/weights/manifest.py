@@ -13,6 +13,8 @@ Profile = Literal["24gb", "80gb"]
 PROFILES: tuple[Profile, ...] = ("24gb", "80gb")
 Backend = Literal["flux1-schnell", "flux2-klein-4b"]
 BACKENDS: tuple[Backend, ...] = ("flux1-schnell", "flux2-klein-4b")
+ScorerName = Literal["clip_laion", "subnet"]
+SCORERS: tuple[ScorerName, ...] = ("clip_laion", "subnet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class WeightSource:
         gated: The hub hands them out only to accounts that accepted the licence.
         profiles: Which profiles need them; none for what is only listed.
         backend: Needed only where `text_to_image.backend` names it.
+        scorer: Needed only where `validation.scorer` names it.
         note: What an operator must know before using them.
     """
 
@@ -72,6 +75,7 @@ class WeightSource:
     gated: bool = False
     profiles: tuple[Profile, ...] = PROFILES
     backend: Backend | None = None
+    scorer: ScorerName | None = None
     note: str = ""
 
     @property
@@ -85,15 +89,22 @@ class WeightSource:
 
 
 def sources_of(
-    profile: str, manifest: tuple[WeightSource, ...], backend: str = BACKENDS[0]
+    profile: str,
+    manifest: tuple[WeightSource, ...],
+    backend: str = BACKENDS[0],
+    scorer: str = SCORERS[0],
 ) -> tuple[WeightSource, ...]:
-    """The sources a profile needs with one of the text-to-image back ends.
+    """The sources a profile needs with one of the text-to-image back ends and of the scorers.
 
     Raises:
         ValueError: No source is for this profile.
     """
     found = tuple(
-        source for source in manifest if profile in source.profiles and source.backend in (None, backend)
+        source
+        for source in manifest
+        if profile in source.profiles
+        and source.backend in (None, backend)
+        and source.scorer in (None, scorer)
     )
     if not found:
         raise ValueError(f"no weights are published for profile {profile!r}")
@@ -243,4 +254,72 @@ FLUX2_KLEIN = WeightSource(
     ),
 )
 
-MANIFEST = (FLUX, FLUX2_KLEIN, ISNET, TRELLIS, TRELLIS_RADIANCE_FIELD, DINOV2, CLIP, AESTHETICS)
+SUBNET_CLIP = WeightSource(
+    role="validation, the subnet's scorer: alignment",
+    origin=HubRepository(name="laion/CLIP-convnext_large_d.laion2B-s26B-b102K-augreg"),
+    folder="validation/subnet/clip",
+    licence="MIT",
+    scorer="subnet",
+    files=(  # the tokenizer comes with open_clip
+        WeightFile(path="open_clip_config.json"),
+        WeightFile(path="open_clip_pytorch_model.bin", estimate=1_407_000_000),
+    ),
+)
+
+SUBNET_BACKBONE = WeightSource(
+    role="validation, the subnet's scorer: quality",
+    origin=HubRepository(name="facebook/dinov2-small", revision="150c8e7bb7cef2d30ec31b13a517af14840ee3f7"),
+    folder="validation/subnet/dinov2",
+    licence="Apache-2.0",
+    scorer="subnet",
+    files=(
+        WeightFile(path="config.json"),
+        WeightFile(path="model.safetensors", estimate=88_200_000),
+    ),
+)
+
+SUBNET_HEAD = WeightSource(
+    role="validation, the subnet's scorer: quality head",
+    origin=HubRepository(name="404-Gen/validation", revision="948bf06988b630681c7bc468aebf2bbe010856f7"),
+    folder="validation/subnet",
+    licence="UNCLEAR",
+    scorer="subnet",
+    note="The repository states no licence for the validator's quality head. Decide for yourself before you"
+    " use it.",
+    files=(WeightFile(path="quality_scorer.safetensors", estimate=88_700_000),),
+)
+
+SUBNET_ALEXNET = WeightSource(
+    role="validation, the subnet's scorer: LPIPS network",
+    origin=Url(address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
+    folder="validation/subnet",
+    licence="BSD-3-Clause",
+    scorer="subnet",
+    files=(
+        WeightFile(
+            path="alexnet-owt-7be5be79.pth",
+            size=244_408_911,
+            sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        ),
+    ),
+)
+
+SUBNET_LPIPS = WeightSource(
+    role="validation, the subnet's scorer: LPIPS weights",
+    origin=Url(
+        address="https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth"
+    ),
+    folder="validation/subnet",
+    licence="BSD-2-Clause",
+    scorer="subnet",
+    files=(
+        WeightFile(
+            path="alex.pth",
+            size=6009,
+            sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        ),
+    ),
+)
+
+SUBNET = (SUBNET_CLIP, SUBNET_BACKBONE, SUBNET_HEAD, SUBNET_ALEXNET, SUBNET_LPIPS)
+MANIFEST = (FLUX, FLUX2_KLEIN, ISNET, TRELLIS, TRELLIS_RADIANCE_FIELD, DINOV2, CLIP, AESTHETICS, *SUBNET)

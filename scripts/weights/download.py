@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rich.progress import Progress
 
@@ -26,7 +26,7 @@ def is_complete(sources: Sequence[WeightSource], folder: Path) -> bool:
 
 
 def check_sources(sources: Sequence[WeightSource], folder: Path) -> None:
-    """Whether the folder holds no other repository's files where one of the sources would land.
+    """Whether the folder holds no other repository's files beside those of one of the sources.
 
     Raises:
         DownloadError: It does; loaders would find a mixture.
@@ -35,7 +35,8 @@ def check_sources(sources: Sequence[WeightSource], folder: Path) -> None:
     names = {source.name for source in sources}
     for source in sources:
         held = lock.files.items() if lock is not None else ()
-        others = {file.source for path, file in held if path.startswith(f"{source.folder}/")} - names
+        folders = {PurePosixPath(source.lands(file)).parent for file in source.files}
+        others = {file.source for path, file in held if PurePosixPath(path).parent in folders} - names
         if others:
             raise DownloadError(
                 f"{folder / source.folder} holds {', '.join(sorted(others))}, not {source.name}."

@@ -1,8 +1,10 @@
 """Prompts in, files out: the contract of both paths."""
 
+import json
 import re
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.testclient import TestClient
 
 from tests.ply_reader import main_color, read_table
@@ -78,6 +80,21 @@ def test_two_failed_attempts_end_in_204_with_the_reason(
     assert reply.headers["x-reject-reason"].startswith(reason)
     assert reply.headers["x-reject-gate"] == reason
     assert reply.headers["x-seed"] != "7"
+
+
+def test_every_answer_with_an_object_tells_its_scores(client: TestClient) -> None:
+    for prompt, alignment in (("mug", 1.0), ("ugly", -1.0)):
+        reply = client.post("/generate", data={"prompt": prompt})
+        assert json.loads(reply.headers["x-score"]) == {
+            "total": None,
+            "alignment": alignment,
+            "aesthetics": 9.0,
+            "parts": {},
+        }
+    assert "x-score" not in client.post("/generate", data={"prompt": "nothing"}).headers
+    assert REGISTRY.get_sample_value("fast_3d_miner_rejections_total", {"gate": "alignment"})
+    assert REGISTRY.get_sample_value("fast_3d_miner_rejections_total", {"gate": "empty_matte"})
+    assert REGISTRY.get_sample_value("fast_3d_miner_scores_count", {"score": "aesthetics"})
 
 
 def test_a_failed_attempt_is_repeated_with_a_new_seed(client: TestClient) -> None:

@@ -55,6 +55,14 @@ def test_a_port_in_use_is_named() -> None:
         assert f"port {port} of 127.0.0.1 is in use" in refused(serve_command("service:Miner", port))
 
 
+def test_a_scorer_whose_files_are_missing_is_named() -> None:
+    asked = {"MINER__VALIDATION__SCORER": "subnet", "MINER__VALIDATION__VIEW_SET": "validator"}
+    command = serve_command("service:Miner", free_port())
+    assert "validation.scorer: subnet needs clip/open_clip_config.json in" in refused(command, **asked)
+    views = {"MINER__VALIDATION__SCORER": "subnet"}
+    assert "validation.view_set: must be validator with scorer: subnet" in refused(command, **views)
+
+
 def test_the_port_of_the_configuration_is_looked_at_too() -> None:
     with taken_port("0.0.0.0") as port:
         command = [sys.executable, "-m", "bentoml", "serve", "service:Miner"]

@@ -89,7 +89,8 @@ def test_what_passes_poorly_or_in_pieces_does_not_convince(
 @pytest.mark.parametrize("name", ["alignment", "aesthetics"])
 @pytest.mark.parametrize("value", [-1.0, math.nan])
 def test_a_low_or_undefined_score_rejects_with_its_name(name: str, value: float) -> None:
-    verdict = judge(dataclasses.replace(SCORES, **{name: value}), THRESHOLDS, GOOD)
+    scores = Scores(**{"alignment": 0.5, "aesthetics": 6.0, name: value})  # type: ignore[arg-type]
+    verdict = judge(scores, THRESHOLDS, GOOD)
     assert not verdict.passed
     assert verdict.reason is not None
     assert verdict.reason.startswith(name)

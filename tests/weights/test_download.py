@@ -300,3 +300,22 @@ def test_the_other_image_model_is_fetched_when_the_configuration_names_it(
     monkeypatch.setenv("MINER__TEXT_TO_IMAGE__BACKEND", "sd")
     assert download(sources=sources) == 1
     assert "text_to_image.backend: must be one of" in capsys.readouterr().err
+
+
+def test_another_scorers_files_are_fetched_beside_the_usual_ones_and_stay(
+    download: Download, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = (WeightFile(path="pipeline.json"),)
+    usual = replace(OPEN, folder="validation")
+    other = replace(
+        OPEN,
+        origin=HubRepository(name="some/other"),
+        folder="validation/subnet",
+        files=files,
+        scorer="subnet",
+    )
+    for scorer, fetched in (("clip_laion", False), ("subnet", True), ("clip_laion", True)):
+        monkeypatch.setenv("MINER__VALIDATION__SCORER", scorer)
+        assert download(sources=(usual, other)) == 0
+        assert (folder / "validation" / "subnet" / "pipeline.json").is_file() == fetched
+    assert download("--verify", sources=(usual, other)) == 0

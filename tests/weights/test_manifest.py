@@ -12,10 +12,14 @@ from models.weights.manifest import (
     ISNET,
     MANIFEST,
     PROFILES,
+    SCORERS,
+    SUBNET,
+    SUBNET_HEAD,
     TRELLIS,
     TRELLIS_RADIANCE_FIELD,
     sources_of,
 )
+from validation.subnet.files import lack_of_files
 
 TENSOR_BYTES = {"F16": 2, "F32": 4}
 
@@ -37,13 +41,27 @@ def test_every_role_has_weights_that_land_apart(profile: str, backend: str) -> N
     }
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_validators_scorer_is_fetched_where_it_is_named_and_all_that_it_reads(
+    profile: str, tmp_path: Path
+) -> None:
+    usual, more = (sources_of(profile, MANIFEST, BACKENDS[0], scorer) for scorer in SCORERS)
+    assert set(usual) == set(more) - set(SUBNET)
+    for source in SUBNET:
+        for file in source.files:
+            landed = tmp_path / source.lands(file)
+            landed.parent.mkdir(parents=True, exist_ok=True)
+            landed.touch()
+    assert lack_of_files(tmp_path / "validation") is None
+
+
 def test_the_embedded_family_is_not_published() -> None:
     with pytest.raises(ValueError, match="embedded"):
         sources_of("embedded", MANIFEST)
 
 
 def test_a_licence_that_is_not_clear_is_said() -> None:
-    assert ISNET.licence == "UNCLEAR"
+    assert ISNET.licence == SUBNET_HEAD.licence == "UNCLEAR"
     assert "non-commercial" in ISNET.note
     assert [source.name for source in MANIFEST if source.gated] == [FLUX.name]
 
