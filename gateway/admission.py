@@ -16,6 +16,7 @@ from gateway.pipeline import Outcome, Pipeline
 from gateway.request import GenerationRequest, Work
 from gateway.responses import Responses
 from gateway.runner_client import StageFailedError
+from gateway.scores import score_headers
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover, HandoverError
 from runners.messages import FailureKind
@@ -95,7 +96,7 @@ class Admission:
             work = Work(request=request, files=files, watch=watch)
             outcome = await self._pipeline.make_ply(work, spare_seconds=partial(self._spare_seconds, watch))
             response = await self._responses.respond(work) if outcome.rejection is None else rejected(outcome)
-        response.headers["X-Seed"] = str(outcome.seed)
+        response.headers.update({"X-Seed": str(outcome.seed), **score_headers(outcome.verdict)})
         return response
 
     def _spare_seconds(self, watch: Stopwatch) -> float:
