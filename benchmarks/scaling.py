@@ -28,7 +28,7 @@ from benchmarks.stages.image_encoder import cutout
 from command_line.arguments import at_least_one, device_name, out_folder, positive, user_path, words
 from command_line.running import run_program
 from export.ply import write_ply
-from models.fast.flux.acceleration import ImageSwitches, accelerate_pipeline
+from models.fast.flux.acceleration import ImageSwitches, accelerate
 from models.fast.plan import Switches
 from models.gaussians.cleanup import clean_up
 from models.sampling import SamplerSettings
@@ -134,7 +134,9 @@ def _heavy_batches(lab: Lab, batches: Sequence[int]) -> Iterator[Row]:
     for items in batches:
         yield Row(curve="batch: image_to_3d", x=items, build=partial(_image_to_ply, lab, items))
     # the text's states are not kept: in the service prompts differ
-    accelerate_pipeline(lab.text_to_image.pipeline, replace(ImageSwitches.for_device(lab.device), prompts=0))
+    lab.text_to_image = accelerate(
+        lab.text_to_image, replace(ImageSwitches.for_device(lab.device), prompts=0)
+    )
     for items in batches:
         yield Row(curve="batch: text_to_image", x=items, build=partial(_images, lab, items))
 

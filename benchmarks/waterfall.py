@@ -23,7 +23,7 @@ from benchmarks.stages.image_encoder import cutout
 from command_line.arguments import at_least_one, device_name, out_folder, words
 from command_line.running import run_program
 from export.ply import write_ply
-from models.fast.flux.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate_pipeline
+from models.fast.flux.acceleration import KEPT_PROMPTS, ImageSwitches, accelerate
 from models.fast.plan import Switches
 from models.gaussians.cleanup import clean_up
 from models.gaussians.gaussians import Gaussians
@@ -78,16 +78,22 @@ def main() -> int:
 def _image_rows(lab: Lab, runs: int) -> Rows:
     plain = list[torch.Tensor]()
 
+    model = lab.text_to_image
+
     def draw() -> torch.Tensor:
         return torch.from_numpy(lab.draw(["a pink bicycle"])[0])
 
-    def row(change: dict[str, Any]) -> dict[str, Any]:
-        accelerate_pipeline(lab.text_to_image.pipeline, ImageSwitches(**change))
+    def row(switches: ImageSwitches) -> dict[str, Any]:
+        lab.text_to_image = accelerate(model, switches)
         image = draw()
         plain.append(image)
         return {**_timed(draw, runs), "error": relative_error(image, plain[0])}
 
-    return [(name, partial(row, change)) for name, change in IMAGE.items()]
+    rows, switches = Rows(), ImageSwitches()
+    for name, change in IMAGE.items():
+        switches = replace(switches, **change)
+        rows.append((name, partial(row, switches)))
+    return rows
 
 
 def _splat_rows(lab: Lab, runs: int) -> Rows:

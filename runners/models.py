@@ -70,20 +70,24 @@ def make_text_to_image(configuration: Configuration, device: str) -> "TextToImag
     """The text encoders, the image flow and its decoder."""
     import torch
 
+    from models.fast.quantization import scheme_named
     from models.image.text_to_image import TextToImage
 
-    settings = configuration.text_to_image
-    return TextToImage.load(
+    settings, plan = configuration.text_to_image, image_plan(configuration)
+    model = TextToImage.load(
         stage_weights(configuration, "text_to_image"),
         device=torch.device(device),
         dtype=getattr(torch, settings.precision),
-        transformer_quantization=settings.transformer_quantization,
-        text_encoder_quantization=settings.text_encoder_quantization,
+        transformer_scheme=scheme_named(settings.transformer_quantization),
+        text_encoder_scheme=scheme_named(settings.text_encoder_quantization),
         vae_slicing=settings.vae_slicing,
         backend=settings.backend,
-        switches=image_plan(configuration),
-        recorder=graph_recorder(configuration, "text_to_image", fast_paths=settings.fast_paths),
     )
+    if plan is None:
+        return model
+    from models.fast.flux.acceleration import accelerate
+
+    return accelerate(model, plan, graph_recorder(configuration, "text_to_image", fast_paths=True))
 
 
 @makes("matting")
@@ -94,13 +98,18 @@ def make_matting(configuration: Configuration, device: str) -> "MatteCutter":
     from models.matte import MatteCutter
 
     settings = configuration.matting
-    return MatteCutter.load(
+    cutter = MatteCutter.load(
         stage_weights(configuration, "matting"),
         device=torch.device(device),
         dtype=getattr(torch, settings.precision),
         network=settings.network,
-        recorder=graph_recorder(configuration, "matting", fast_paths=settings.fast_paths),
     )
+    recorder = graph_recorder(configuration, "matting", fast_paths=settings.fast_paths)
+    if recorder is None:
+        return cutter
+    from models.fast.matte import recorded_matte
+
+    return MatteCutter(recorded_matte(cutter.network, recorder))
 
 
 @makes("image_to_3d")

@@ -53,17 +53,6 @@ KNOW_THE_FAST_WING = {
         "models.fast.trellis.networks",
         "models.fast.trellis.structure_flow",
     },
-    # Layers are quantised while their weights are read: whole, they do not fit.
-    "models.image.flux_parts": {"models.fast.quantization"},
-    "models.image.klein": {"models.fast.quantization"},
-    "models.weights.loading": {"models.fast.quantization"},
-    # Pipelines that are accelerated where they are put together.
-    "models.image.text_to_image": {
-        "models.fast.flux.acceleration",
-        "models.fast.graphs",
-        "models.fast.quantization",
-    },
-    "models.matte.cutter": {"models.fast.graphs"},
 }
 
 

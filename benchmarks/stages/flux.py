@@ -13,8 +13,8 @@ from benchmarks.bench import Case, Lab, Work, relative_error, run_stages
 from benchmarks.measure import Call
 from benchmarks.stages import text_encoders, vae
 from command_line.running import run_program
-from models.fast.flux.autoencoder import fuse_decoder
-from models.fast.flux.blocks import fuse_blocks
+from models.fast.flux.acceleration import ImageSwitches, accelerate
+from models.fast.flux.blocks import fused_transformer
 
 STEP_FLOPS = 17.69e12
 WEIGHT_BYTES = 2 * 11.89e9
@@ -30,10 +30,10 @@ def cases(lab: Lab) -> Iterator[Case]:
         ("graph", _graphed, 1),
         ("fused blocks", _fused, 1),
         ("fused blocks", _fused, 4),
-        ("fused blocks, graph", _graphed, 1),
+        ("fused blocks, graph", _fused_graphed, 1),
     ]
     for name, way, images in ways:
-        if way is _graphed and lab.device.type != "cuda":
+        if way in (_graphed, _fused_graphed) and lab.device.type != "cuda":
             continue
         actual: list[torch.Tensor] = []
         yield Case(
@@ -96,8 +96,7 @@ def _eager(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Tenso
 
 
 def _fused(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Tensor]:
-    fuse_blocks(transformer)
-    return lambda: transformer(**inputs)[0]
+    return _eager(fused_transformer(transformer), inputs)
 
 
 def _graphed(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Tensor]:
@@ -115,10 +114,12 @@ def _graphed(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Ten
     return run
 
 
+def _fused_graphed(transformer: Any, inputs: dict[str, Any]) -> Callable[[], torch.Tensor]:
+    return _graphed(fused_transformer(transformer), inputs)
+
+
 def _generate(lab: Lab, images: int) -> Call:
-    pipeline = lab.text_to_image.pipeline
-    fuse_blocks(pipeline.transformer)
-    fuse_decoder(pipeline.vae.decoder)
+    lab.text_to_image = accelerate(lab.text_to_image, ImageSwitches(blocks=True, autoencoder=True))
     prompts = ["a pink bicycle"] * images
     return lambda: lab.draw(prompts)
 

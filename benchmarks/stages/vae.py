@@ -11,7 +11,8 @@ import torch
 from benchmarks.bench import Case, Lab, Work, error_of_first, run_stages
 from benchmarks.measure import Call
 from command_line.running import run_program
-from models.fast.flux.autoencoder import fuse_decoder
+from models.fast.flux.acceleration import ImageSwitches, accelerate
+from models.image.text_to_image import TextToImage
 
 FLOPS = 2.5e12
 
@@ -37,8 +38,10 @@ def _latents(lab: Lab) -> torch.Tensor:
     return torch.randn(shape, device=lab.device, dtype=vae.dtype, generator=generator)
 
 
-def _decode(lab: Lab, layout: torch.memory_format, made: list[torch.Tensor]) -> Call:
-    vae = lab.text_to_image.pipeline.vae.to(memory_format=layout)
+def _decode(
+    lab: Lab, layout: torch.memory_format, made: list[torch.Tensor], model: TextToImage | None = None
+) -> Call:
+    vae = (model or lab.text_to_image).pipeline.vae.to(memory_format=layout)
     z = _latents(lab).contiguous(memory_format=layout)
 
     def run() -> torch.Tensor:
@@ -50,8 +53,8 @@ def _decode(lab: Lab, layout: torch.memory_format, made: list[torch.Tensor]) -> 
 
 
 def _fused(lab: Lab, made: list[torch.Tensor]) -> Call:
-    fuse_decoder(lab.text_to_image.pipeline.vae.decoder)
-    return _decode(lab, torch.channels_last, made)
+    fused = accelerate(lab.text_to_image, ImageSwitches(autoencoder=True))
+    return _decode(lab, torch.channels_last, made, fused)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Function = Callable[..., tuple[Tensor, ...]]
 WARM_UP_RUNS = 2  # compilers and libraries choose their kernels in the first ones
@@ -47,9 +47,8 @@ class _Recording:
 class GraphRecorder:
     """Records functions of tensors, and replays them."""
 
-    _one_records = (
-        threading.Lock()
-    )  # process-wide: the allocator frees nothing during a capture on any stream
+    # Process-wide: the allocator frees nothing during a capture on any stream.
+    _one_records = threading.Lock()
 
     def __init__(self, device: torch.device | str) -> None:
         """Makes the pool; nothing is recorded yet."""
@@ -149,22 +148,3 @@ class GraphRecorder:
 
 def _values(buffers: Sequence[_Buffer]) -> tuple[Tensor, ...]:
     return tuple(buffer.values for buffer in buffers)
-
-
-def record_forward(module: nn.Module, recorder: GraphRecorder, group: str) -> None:
-    """Lets a module of one tensor in, one tensor out replay its kernels, until `forget_recorded`."""
-    forget_recorded(module)
-    plain = module.forward
-
-    def call(x: Tensor) -> tuple[Tensor, ...]:
-        return (plain(x),)
-
-    def forward(x: Tensor) -> Tensor:
-        return recorder.run(group, "forward", call, [x])[0]
-
-    module.forward = forward
-
-
-def forget_recorded(module: nn.Module) -> None:
-    """Gives a module its own `forward` back."""
-    vars(module).pop("forward", None)

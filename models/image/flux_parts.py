@@ -18,8 +18,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
 
 from models.errors import WeightsError
-from models.fast.quantization import Scheme
-from models.weights.loading import assign_quantized
+from models.weights.loading import Scheme, assign_quantized
 from models.weights.random_tensors import RandomTensors, RandomWeights, random_module, random_weights_of
 from models.weights.sources import TensorFiles, files_of
 

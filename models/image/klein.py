@@ -10,7 +10,7 @@ import torch
 from diffusers import Flux2KleinPipeline
 from torch import nn
 
-from models.fast.quantization import Scheme
+from models.weights.loading import Scheme
 
 
 def load_klein(

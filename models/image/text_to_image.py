@@ -11,7 +11,6 @@ generator.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ from transformers import CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.errors import WeightsError
-from models.fast.flux.acceleration import ImageSwitches, accelerate_pipeline
-from models.fast.graphs import GraphRecorder
-from models.fast.quantization import Scheme, scheme_named
 from models.image.flux_parts import (
     load_clip_text,
     load_scheduler,
@@ -40,6 +36,7 @@ from models.image.klein import load_klein
 from models.prompt_lengths import cut
 from models.stopping import between_steps
 from models.weights.guard import weights_in
+from models.weights.loading import Scheme
 
 INDEX = "model_index.json"
 SIDE_MULTIPLE = 16
@@ -63,12 +60,10 @@ class TextToImage:
         *,
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
-        transformer_quantization: str = "none",
-        text_encoder_quantization: str = "none",
+        transformer_scheme: Scheme | None = None,
+        text_encoder_scheme: Scheme | None = None,
         vae_slicing: bool = False,
         backend: str = FLUX1,
-        switches: ImageSwitches | None = None,
-        recorder: GraphRecorder | None = None,
     ) -> "TextToImage":
         """Loads a folder in its published layout; nothing is fetched from anywhere.
 
@@ -76,19 +71,15 @@ class TextToImage:
             folder: Holds model_index.json and a folder for each part that it names.
             device: Where the networks run.
             dtype: Precision of all that is not quantised; T5 does not survive fp16.
-            transformer_quantization: A scheme of `models.fast.quantization` for its blocks, or none.
-            text_encoder_quantization: The same for T5.
+            transformer_scheme: Makes the linear layers of its blocks; None leaves them as they are.
+            text_encoder_scheme: The same for T5.
             vae_slicing: Decode the images of a batch one by one.
             backend: Which pipeline the folder holds, `flux1-schnell` or `flux2-klein-4b`.
-            switches: Fast paths; by default none. Their first calls build and record. The other backend's
-                networks are not recorded and its prompts are not kept: they have other forms.
-            recorder: Holds recorded kernels; by default one of its own.
 
         Raises:
-            ValueError: For fp16, or an unknown scheme.
+            ValueError: For fp16.
             WeightsError: The folder or one of its parts is missing or cannot be read.
         """
-        schemes = scheme_named(transformer_quantization), scheme_named(text_encoder_quantization)
         check_parts(folder)
         with _quiet():
             if backend == KLEIN:
@@ -97,18 +88,14 @@ class TextToImage:
                         folder,
                         device=device,
                         dtype=dtype,
-                        transformer_scheme=schemes[0],
-                        text_encoder_scheme=schemes[1],
+                        transformer_scheme=transformer_scheme,
+                        text_encoder_scheme=text_encoder_scheme,
                     )
             else:
-                pipeline = _load_flux1(folder, device, dtype, *schemes)
+                pipeline = _load_flux1(folder, device, dtype, transformer_scheme, text_encoder_scheme)
         if vae_slicing:
             pipeline.vae.enable_slicing()
-        switches = switches or ImageSwitches()
-        if backend == KLEIN:
-            switches = replace(switches, prompts=0, graphs=False)
-        accelerate_pipeline(pipeline, switches, recorder)
-        return cls(pipeline, one_by_one=switches.graphs)
+        return cls(pipeline)
 
     def generate(
         self,
@@ -120,7 +107,7 @@ class TextToImage:
         guidance: float = 0.0,
         max_sequence_length: int = 256,
     ) -> list[Image]:
-        """One image per prompt, made in one batch; recorded kernels draw one after the other.
+        """One image per prompt, made in one batch, or one after the other.
 
         Args:
             prompts: What to draw.

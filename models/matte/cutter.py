@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from models.conditioning.preprocess import ALPHA_THRESHOLD
 from models.errors import EmptyMatteError
-from models.fast.graphs import GraphRecorder
 from models.matte.networks import DEFAULT_NETWORK, MatteNetwork, load_network
 
 RgbImage = UInt8[np.ndarray, "_height _width 3"]
@@ -29,10 +28,9 @@ class MatteCutter:
     The matte is the network's own, not stretched to [0, 1]: stretching would turn an empty image into noise.
     """
 
-    def __init__(self, network: MatteNetwork, recorder: GraphRecorder | None = None) -> None:
-        """Takes the network, and what records its kernels if they are to be replayed."""
+    def __init__(self, network: MatteNetwork) -> None:
+        """Takes the network."""
         self.network = network
-        self._recorder = recorder
 
     @classmethod
     def load(
@@ -42,32 +40,20 @@ class MatteCutter:
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
         network: str = DEFAULT_NETWORK,
-        recorder: GraphRecorder | None = None,
     ) -> "MatteCutter":
-        """Loads the network of a name from its folder; with a recorder its kernels are replayed.
+        """Loads the network of a name from its folder.
 
         Raises:
             WeightsError: There is no such network, or its weights are missing or do not fit.
         """
-        return cls(load_network(network, source, device=device, dtype=dtype), recorder)
+        return cls(load_network(network, source, device=device, dtype=dtype))
 
     @torch.no_grad()
     def cut_out(self, images: Sequence[RgbImage]) -> list[RgbaImage | EmptyMatteError]:
         """RGBA with straight alpha for each image, or an error where no object was found."""
         pixels = [torch.from_numpy(np.array(image)).to(self.network.device) for image in images]
-        mattes = self._mattes(torch.cat([self._to_input(rgb) for rgb in pixels]))
+        mattes = self.network(torch.cat([self._to_input(rgb) for rgb in pixels]))
         return [_with_alpha(rgb, matte) for rgb, matte in zip(pixels, mattes, strict=True)]
-
-    def _mattes(self, pixels: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 1 size size"]:
-        recorder = self._recorder
-        if recorder is None:
-            return self.network(pixels)
-        # one by one: a single image nearly fills the GPU, and only one size has to be recorded
-        runs = [
-            recorder.run("matting", "matte", lambda x: (self.network(x),), [image])
-            for image in pixels.split(1)
-        ]
-        return torch.cat([matte for (matte,) in runs])
 
     def _to_input(self, rgb: UInt8[Tensor, "height width 3"]) -> Float[Tensor, "1 3 size size"]:
         size = self.network.input_size

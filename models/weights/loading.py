@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import WeightsError
-from models.fast.quantization import Scheme
 from models.weights.random_tensors import RandomTensors, random_weights_of, set_tensor
 from models.weights.sources import TensorFiles, TensorsInMemory, TensorSource
 
@@ -21,6 +20,7 @@ TORSO = ("blocks", "input_blocks", "out_blocks", "middle_block", "upsample")
 MAX_NAMED = 5
 
 M = TypeVar("M", bound=nn.Module)
+Scheme = Callable[[Tensor], nn.Module]  # a linear layer without bias, of a floating weight [out, in]
 
 
 def load_module(

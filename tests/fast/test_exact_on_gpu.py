@@ -11,6 +11,7 @@ import torch
 
 from command_line.places import ROOT
 from models.fast.graphs import GraphRecorder
+from models.fast.matte import recorded_matte
 from models.fast.plan import Switches
 from models.fast.trellis.networks import accelerate
 from models.gaussians.gaussians import Gaussians
@@ -61,7 +62,9 @@ def other_work() -> Iterator[None]:
 @pytest.mark.parametrize("switches", [Switches(), Switches.all_on()], ids=["batches", "recorded"])
 def test_an_exact_job_gives_the_same_bytes_whatever_else_is_in_work(switches: Switches) -> None:
     recorder = GraphRecorder("cuda") if switches.graphs else None
-    cutter = MatteCutter.load(WEIGHTS / "matte", device="cuda", recorder=recorder)
+    cutter = MatteCutter.load(WEIGHTS / "matte", device="cuda")
+    if recorder is not None:
+        cutter = MatteCutter(recorded_matte(cutter.network, recorder))
     networks = load_networks(WEIGHTS / "image_to_3d", device="cuda", dtype=torch.float16)
     model = ImageTo3D(accelerate(networks, switches, recorder) if switches.graphs else networks)
     made: dict[int, bytes] = {}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.fast.flux.acceleration import Encoded, ImageSwitches, PromptCache
+from models.fast.flux.acceleration import Encoded, ImageSwitches, PromptCache, accelerate
+from models.fast.quantization import scheme_named
 from models.image.text_to_image import TextToImage
 from tests.stand_ins.tiny_weights import write_text_to_image
 
@@ -69,16 +70,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("schemes", [("none", "none"), ("fp8", "nf4"), ("fp8", "fp8")])
 def test_all_switches_together_change_rounding_only(folder: Path, schemes: tuple[str, str]) -> None:
-    plain, fast = (
-        TextToImage.load(
-            folder,
-            device="cpu",
-            transformer_quantization=schemes[0],
-            text_encoder_quantization=schemes[1],
-            switches=switches,
-        )
-        for switches in (None, ON)
+    transformer, text_encoder = map(scheme_named, schemes)
+    plain = TextToImage.load(
+        folder, device="cpu", transformer_scheme=transformer, text_encoder_scheme=text_encoder
     )
+    before = plain.generate(PROMPTS[:1], [0], steps=2, resolution=64, max_sequence_length=32)
+    fast = accelerate(plain, ON)
     for size in (1, 3):
         expected, made = (
             model.generate(PROMPTS[:size], range(size), steps=2, resolution=64, max_sequence_length=32)
@@ -86,3 +83,5 @@ def test_all_switches_together_change_rounding_only(folder: Path, schemes: tuple
         )
         assert np.ptp(expected[0]) > 0
         assert np.abs(np.stack(made).astype(int) - np.stack(expected)).max() <= 1
+        if size == 1:
+            assert np.array_equal(expected, before)  # the plain model is as it was

@@ -6,7 +6,7 @@ from typing import Any
 from configuration import reader
 from configuration.profiles import GIB, Choice, choose_profile
 
-CARD_BYTES = 24 * GIB
+GPU_BYTES = 24 * GIB
 
 
 def install() -> None:
@@ -28,4 +28,4 @@ def install_fast_paths() -> None:
 
 
 def _choose(**asked: Any) -> Choice:
-    return replace(choose_profile(**{**asked, "gpu_bytes": CARD_BYTES}), device="cpu")
+    return replace(choose_profile(**{**asked, "gpu_bytes": GPU_BYTES}), device="cpu")

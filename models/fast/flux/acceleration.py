@@ -1,4 +1,4 @@
-"""Fast paths of a FLUX pipeline, each a switch; off, the pipeline runs as it was loaded.
+"""Fast paths of text to image, each a switch: a new model beside the plain one, of the same parameters.
 
 blocks         FLUX.1's blocks with what lies between two products in one kernel each; the other backend's
                repeated blocks compiled, one compilation for all of a kind (rounding)
@@ -7,21 +7,26 @@ graphs         text encoders, transformer and autoencoder recorded as CUDA graph
 prompts        the states of the last prompts are kept, so that a second attempt skips T5 (exact)
 """
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import DiffusionPipeline, FluxTransformer2DModel
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.fast.flux.autoencoder import fuse_decoder
-from models.fast.flux.blocks import fuse_blocks
-from models.fast.flux.recording import record_pipeline
+from models.fast.flux.autoencoder import fused_decoder
+from models.fast.flux.blocks import fused_transformer
+from models.fast.flux.recording import recorded_clip, recorded_decoder, recorded_t5, recorded_transformer
 from models.fast.graphs import GraphRecorder
+from models.fast.twins import twin
+from models.image.text_to_image import TextToImage
 
 KEPT_PROMPTS = 32
+
+V = TypeVar("V", bound=nn.Module)
 
 Encoded = tuple[Tensor, Tensor, Tensor]  # token states, pooled state, positions
 
@@ -54,20 +59,56 @@ class ImageSwitches:
         ]
 
 
-def accelerate_pipeline(
-    pipeline: DiffusionPipeline, switches: ImageSwitches, recorder: GraphRecorder | None = None
-) -> None:
-    """Sets a loaded pipeline as the switches say; call it once. `recorder` holds the graphs."""
-    if switches.blocks and isinstance(pipeline.transformer, FluxTransformer2DModel):
-        fuse_blocks(pipeline.transformer)
-    elif switches.blocks:
-        pipeline.transformer.compile_repeated_blocks(fullgraph=True, backend=switches.compiler)
+def accelerate(
+    model: TextToImage, switches: ImageSwitches, recorder: GraphRecorder | None = None
+) -> TextToImage:
+    """The model as switched; its first calls build and record.
+
+    The networks of FLUX.2-klein are not recorded and its prompts are not kept: they have other forms.
+
+    Args:
+        model: Whose parameters are shared; with recorded kernels they must stay where they are.
+        switches: What is switched on.
+        recorder: Holds the recorded kernels; by default one of their own.
+    """
+    pipeline = copy.copy(model.pipeline)
+    is_flux1 = isinstance(pipeline.transformer, FluxTransformer2DModel)
+    if switches.blocks:
+        pipeline.transformer = (
+            fused_transformer(pipeline.transformer)
+            if is_flux1
+            else _compiled(pipeline.transformer, switches.compiler)
+        )
     if switches.autoencoder:
-        fuse_decoder(pipeline.vae.decoder)
+        pipeline.vae = with_decoder(pipeline.vae, fused_decoder(pipeline.vae.decoder))
+    if not is_flux1:
+        return TextToImage(pipeline, one_by_one=model.one_by_one)
     if switches.graphs:
-        record_pipeline(pipeline, recorder or GraphRecorder(pipeline.device))
+        _record(pipeline, recorder or GraphRecorder(pipeline.device))
     if switches.prompts:
         pipeline.encode_prompt = PromptCache(pipeline.encode_prompt, switches.prompts)
+    return TextToImage(pipeline, one_by_one=switches.graphs or model.one_by_one)
+
+
+def _compiled(transformer: Any, backend: str) -> Any:
+    compiled = twin(transformer)
+    compiled.compile_repeated_blocks(fullgraph=True, backend=backend)
+    return compiled
+
+
+def _record(pipeline: DiffusionPipeline, recorder: GraphRecorder) -> None:
+    """Puts recorded networks into a pipeline that nobody else has."""
+    pipeline.transformer = recorded_transformer(pipeline.transformer, recorder)
+    pipeline.text_encoder = recorded_clip(pipeline.text_encoder, recorder)
+    pipeline.text_encoder_2 = recorded_t5(pipeline.text_encoder_2, recorder)
+    pipeline.vae = with_decoder(pipeline.vae, recorded_decoder(pipeline.vae.decoder, recorder))
+
+
+def with_decoder(vae: V, decoder: nn.Module) -> V:
+    """An autoencoder of the same parameters with another decoder."""
+    changed = twin(vae)
+    changed.set_submodule("decoder", decoder)
+    return changed
 
 
 class PromptCache:

@@ -8,7 +8,6 @@ Images lie channels last, as the convolutions of a GPU want them. The formula is
 from functools import partial
 from typing import cast
 
-import torch
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,22 +15,30 @@ from torch.nn import functional as F
 from models.fast.flux.parts import Convolution, Decoder, ResidualBlock
 from models.fast.kernels import biased_sum, group_normed
 from models.fast.kernels.parameters import GroupNorm
+from models.fast.twins import StandIn, lay_channels_last, replace_parts, twin
 
 
-def fuse_decoder(decoder: nn.Module) -> None:
-    """Replaces the forward of every residual block and of the last norm, and lays weights channels last.
+def fused_decoder(decoder: nn.Module) -> nn.Module:
+    """A decoder of the same values, with other residual blocks and last norm, weights channels last.
 
     Raises:
         ValueError: A block is of another form: with times, resampling, another activation or a scale.
     """
-    decoder.to(memory_format=torch.channels_last)
-    for block in decoder.modules():
-        if isinstance(block, ResnetBlock2D):
-            _check(block)
-            vars(block)["forward"] = partial(residual_block, block)
-    last = cast(Decoder, decoder)
-    vars(last.conv_norm_out)["forward"] = partial(_normed, last.conv_norm_out)
+    fused = twin(decoder)
+    lay_channels_last(fused)
+    replace_parts(fused, _fused)
+    last = cast(Decoder, fused)
+    norm = last.conv_norm_out
+    fused.set_submodule("conv_norm_out", StandIn(norm, partial(_normed, norm)))
     last.conv_act = nn.Identity()
+    return fused
+
+
+def _fused(part: nn.Module) -> nn.Module:
+    if not isinstance(part, ResnetBlock2D):
+        return part
+    _check(part)
+    return StandIn(part, partial(residual_block, cast(ResidualBlock, part)))
 
 
 def residual_block(block: ResidualBlock, x: Tensor, temb: None = None) -> Tensor:

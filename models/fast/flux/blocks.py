@@ -12,24 +12,33 @@ from typing import cast
 
 import torch
 from diffusers import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_flux import FluxSingleTransformerBlock, FluxTransformerBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.fast.flux.parts import Attention, DoubleBlock, FeedForward, Projection, SingleBlock
 from models.fast.kernels import normed, normed_sum, rotated
 from models.fast.kernels.parameters import Norm, Projected
+from models.fast.twins import StandIn, replace_parts, twin
 from models.linear import linear_gelu
 
 EPS = 1e-6  # of every norm
 Positions = tuple[Tensor, Tensor]  # cosines and sines [tokens, depth]
 
 
-def fuse_blocks(transformer: FluxTransformer2DModel) -> None:
-    """Replaces the forward of every block."""
-    for block in transformer.transformer_blocks:
-        vars(block)["forward"] = partial(double_block, block)
-    for block in transformer.single_transformer_blocks:
-        vars(block)["forward"] = partial(single_block, block)
+def fused_transformer(transformer: FluxTransformer2DModel) -> FluxTransformer2DModel:
+    """A transformer of the same parameters with other blocks."""
+    fused = twin(transformer)
+    replace_parts(fused, _fused)
+    return fused
+
+
+def _fused(part: nn.Module) -> nn.Module:
+    if isinstance(part, FluxTransformerBlock):
+        return StandIn(part, partial(double_block, cast(DoubleBlock, part)))
+    if isinstance(part, FluxSingleTransformerBlock):
+        return StandIn(part, partial(single_block, cast(SingleBlock, part)))
+    return part
 
 
 def double_block(

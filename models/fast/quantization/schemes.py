@@ -7,10 +7,9 @@ from torch import Tensor
 from models.fast.quantization.float8 import Float8Linear
 from models.fast.quantization.linear import QuantizedLinear
 from models.fast.quantization.nf4 import Nf4Linear
+from models.weights.loading import Scheme
 
-Scheme = Callable[[Tensor], QuantizedLinear]  # from a floating weight [out, in]
-
-SCHEMES: Mapping[str, Scheme] = {"fp8": Float8Linear, "nf4": Nf4Linear}
+SCHEMES: Mapping[str, Callable[[Tensor], QuantizedLinear]] = {"fp8": Float8Linear, "nf4": Nf4Linear}
 
 
 def scheme_named(name: str) -> Scheme | None:

@@ -14,7 +14,7 @@ from diffusers import (
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from models.fast.quantization import QuantizedLinear
+from models.fast.quantization import QuantizedLinear, scheme_named
 from models.image.text_to_image import KLEIN, TextToImage
 
 WIDTH = 64
@@ -68,7 +68,7 @@ def test_it_draws_through_the_same_interface_and_seeds_repeat(folder: Path) -> N
 
 
 def test_its_blocks_are_quantised_too(folder: Path) -> None:
-    model = TextToImage.load(folder, device="cpu", backend=KLEIN, transformer_quantization="fp8")
+    model = TextToImage.load(folder, device="cpu", backend=KLEIN, transformer_scheme=scheme_named("fp8"))
     layers = model.pipeline.transformer.modules()
     assert any(isinstance(layer, QuantizedLinear) for layer in layers)
     exact = draw(TextToImage.load(folder, device="cpu", backend=KLEIN), 1)

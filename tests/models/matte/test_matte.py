@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from models.errors import EmptyMatteError, WeightsError
 from models.fast.graphs import GraphRecorder
+from models.fast.matte import recorded_matte
 from models.matte import Isnet, IsnetConfig, MatteCutter
 from models.matte.networks.isnet import IsnetNetwork
 
@@ -55,7 +56,7 @@ def test_replayed_networks_give_the_same_mattes_one_by_one() -> None:
     images = [np.full((size, 48, 3), 255, np.uint8) for size in (40, 56, 40)]
     network = IsnetNetwork(CentreMatte(SMALL))
     plain = MatteCutter(network).cut_out(images)
-    replayed = MatteCutter(network, GraphRecorder("cpu")).cut_out(images)
+    replayed = MatteCutter(recorded_matte(network, GraphRecorder("cpu"))).cut_out(images)
     for actual, expected in zip(replayed, plain, strict=True):
         assert isinstance(actual, np.ndarray)
         assert isinstance(expected, np.ndarray)
