@@ -196,7 +196,7 @@ def _validate(leaves: Leaves) -> Configuration:
         raise ConfigurationError(f"validation.view_set: must be validator with scorer: subnet ({where})")
     for name in NAMES:
         runner = configuration.services.of(name)
-        if runner.concurrency > 2 * runner.max_batch_size * runner.workers:
+        if runner.concurrency > runner.most_in_flight:
             where = place_of(leaves, ("services", name, "concurrency"))
             raise ConfigurationError(
                 f"services.{name}.concurrency: must be at most 2 x max_batch_size x workers ({where})"

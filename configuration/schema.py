@@ -76,6 +76,11 @@ class RunnerOptions:
     max_batch_size: Annotated[Whole, Field(ge=2, le=64)]
     max_latency_ms: Annotated[Whole, Field(ge=100, le=3_600_000)]
 
+    @property
+    def most_in_flight(self) -> int:
+        """What `concurrency` may be: of each process a batch in work, and one that gathers meanwhile."""
+        return 2 * self.max_batch_size * self.workers
+
 
 def _with_runners(services: type[T]) -> type[T]:
     """Adds a section for each stage of the table."""

@@ -1,44 +1,85 @@
-"""From a batch of jobs to one result per job, whatever happens to any of them."""
+"""All that runners do because BentoML gathers jobs into batches, and keeps batches waiting.
+
+    @bentoml.api(**runner_batch(OPTIONS))           one batch of a method is in work at a time; jobs that come
+    def generate(self, jobs): ...                   meanwhile wait for the next
+        return answer_batch(jobs, Result, work)     one result per job, whatever happens to any of them
+
+BentoML waits before it releases a batch that is not full, as long as the jobs of its last 50 batches waited
+on average: after a burst a lone job would be held for seconds, for dozens of requests. Its training, the
+first dozen calls of each process, holds as long as it guesses that three jobs take. What it learns is for
+bursts of tiny jobs; ours take longer than any sensible wait, and gather while the last batch is in work. So
+it learns within bounds (`PromptOptimizer`), and the gateway trains it with no-ops (`gateway.batcher`), which
+are answered here without work.
+"""
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from configuration import load_configuration
-from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
+from bentoml._internal.marshal import dispatcher
+
+from configuration import RunnerOptions, load_configuration
+from runners.failures import as_result, let_go
 from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import collected, landed
 from runners.memory import free_memory
-from runners.messages import Failure, FailureKind, Job, Result
-from runners.shortages import is_out_of_memory, is_out_of_space
+from runners.messages import Job, Result
+from runners.shortages import is_out_of_memory
 from runners.wanted import is_wanted, working_for
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)
 Work = Callable[[Sequence[J]], Sequence[R | Exception]]
 
+WINDOW_SECONDS = 0.01  # a lone job is never held longer
+# All that the batcher may know of a job's share in a batch's time: more makes its training hold jobs back.
+NO_SECONDS = 1e-6
+
 logger = logging.getLogger(__name__)
 
-KINDS: tuple[tuple[type[Exception], FailureKind], ...] = (
-    (EmptyMatteError, "empty_matte"),
-    (EmptyStructureError, "empty_structure"),
-    (GenerationError, "generation"),
-    (AbandonedError, "abandoned"),
-)
+
+class PromptOptimizer(dispatcher.Optimizer):
+    """What the batcher learns, within bounds: all time is the batch's own, a wait at most the window."""
+
+    wait: float  # type: ignore[assignment]
+
+    def __init__(self, max_latency: float) -> None:
+        super().__init__(max_latency)
+        self._keep_prompt()
+
+    def trigger_refresh(self) -> None:
+        """Learns from the last batches."""
+        super().trigger_refresh()  # type: ignore[no-untyped-call]
+        self._keep_prompt()
+
+    def _keep_prompt(self) -> None:
+        self.o_a, self.o_b = NO_SECONDS, self.o_a + self.o_b
+        self.wait = min(self.wait, WINDOW_SECONDS)
 
 
-def describe_failure(error: Exception) -> Failure:
-    """An exception as a failure of one item; of an unexpected one only the type is told."""
-    for error_type, kind in KINDS:
-        if isinstance(error, error_type):
-            return Failure(kind=kind, detail=str(error) or error_type.__name__)
-    if is_out_of_memory(error):
-        return Failure(kind="out_of_memory", detail="out of memory, also after its caches were freed")
-    if is_out_of_space(error):
-        return Failure(kind="no_space", detail="no space left for its files")
-    return Failure(kind="internal", detail=f"unexpected {type(error).__name__}")
+def keep_batchers_prompt() -> None:
+    """Has every batcher that is made from now on use `PromptOptimizer`.
+
+    Raises:
+        AttributeError: This BentoML has no such part, so the cure must be looked at again.
+    """
+    if not issubclass(dispatcher.Optimizer, PromptOptimizer):
+        dispatcher.Optimizer = PromptOptimizer  # type: ignore[misc]
+
+
+def runner_batch(options: RunnerOptions) -> dict[str, Any]:
+    """Arguments of `@bentoml.api` for a batched method; BentoML makes its batcher when the service starts.
+
+    `max_latency_ms` is where BentoML sheds jobs; the gateway, which sends no more than
+    `RunnerOptions.most_in_flight` allows, sheds requests before that.
+    """
+    keep_batchers_prompt()
+    return {
+        "batchable": True,
+        "max_batch_size": options.max_batch_size,
+        "max_latency_ms": options.max_latency_ms,
+    }
 
 
 def answer_batch(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]") -> list[R]:
@@ -86,7 +127,7 @@ def _attempt(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]", *, las
         _made([job for job, is_so in zip(jobs, wanted, strict=True) if is_so], result_type, work, last)
     )
     given_up = AbandonedError(GIVEN_UP)
-    return [next(made) if is_so else _as_result(given_up, result_type) for is_so in wanted]
+    return [next(made) if is_so else as_result(given_up, result_type) for is_so in wanted]
 
 
 def _made(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]", last: bool) -> list[R]:
@@ -97,14 +138,14 @@ def _made(jobs: Sequence[J], result_type: type[R], work: "Work[J, R]", last: boo
     lacking = [isinstance(item, Exception) and is_out_of_memory(item) for item in items]
     if any(lacking):
         for item in items:
-            _let_go(item)
+            let_go(item)
         free_memory()
     results: list[R] = []
     for job, item, lacks in zip(jobs, items, lacking, strict=True):
         if not last and (lacks or (broken and len(jobs) > 1)):
             results += _attempt([job], result_type, work, last=lacks)
         else:
-            results.append(_as_result(item, result_type))
+            results.append(as_result(item, result_type))
     return results
 
 
@@ -121,21 +162,3 @@ def _tried(jobs: Sequence[J], work: "Work[J, R]") -> tuple[Sequence[R | Exceptio
             logger.exception("a batch of %d failed; trying its items alone", len(jobs))
         return [error] * len(jobs), True
     return made, False
-
-
-def _let_go(item: object) -> None:
-    """Frees what the frames that an error passed through still hold."""
-    error = item if isinstance(item, BaseException) else None
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error.__traceback__ = None
-        error = error.__context__
-
-
-def _as_result(item: R | Exception, result_type: type[R]) -> R:
-    if not isinstance(item, Exception):
-        return item
-    failure = describe_failure(item)
-    if failure.kind == "internal":
-        logger.error("an item failed", exc_info=item)
-    return result_type(failure=failure)

@@ -12,12 +12,12 @@ import bentoml
 from configuration import load_configuration
 from configuration.schema import RenderOptions
 from models.gaussians.limits import MIN_SPLATS
-from runners.batching import answer_batch
+from runners.batching import answer_batch, runner_batch
 from runners.formats import write_splats, writer_of
 from runners.memory import trim_heaps
 from runners.mesh import finish_mesh, why_no_meshes
 from runners.messages import FileJob, FileResult, FilmJob, GlbJob, GlbResult, SplatFileJob, ViewJob
-from runners.options import runner_batch, runner_service
+from runners.options import runner_service
 from runners.process import ModelProcess, num_threads, prepare_process
 from runners.splats import identity_of, read_bytes, read_splats, rewritten_ply
 from runners.wanted import each_alone

@@ -12,13 +12,13 @@ import bentoml
 from configuration import load_configuration
 from models.errors import MinerError
 from models.stopping import between_steps
-from runners.batching import answer_batch
+from runners.batching import answer_batch, runner_batch
 from runners.handover import GIVEN_UP, AbandonedError, HandoverError, fill, make_room
 from runners.memory import trim_heaps
 from runners.mesh import decode_mesh, keep_latents
 from runners.messages import MeshJob, MeshResult, SplatJob, SplatResult
 from runners.models import MAKERS, splat_plan
-from runners.options import runner_batch, runner_service
+from runners.options import runner_service
 from runners.process import ModelProcess, prepare_process
 from runners.wanted import each_alone, is_wanted
 

@@ -6,10 +6,10 @@ import bentoml
 import numpy as np
 
 from configuration import load_configuration
-from runners.batching import answer_batch
+from runners.batching import answer_batch, runner_batch
 from runners.messages import MatteJob, MatteResult
 from runners.models import MAKERS
-from runners.options import runner_batch, runner_service
+from runners.options import runner_service
 from runners.process import ModelProcess, prepare_process
 
 CONFIGURATION = load_configuration()

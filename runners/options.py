@@ -7,7 +7,6 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from configuration import Configuration, RunnerOptions
 from configuration.schema import ServicesOptions
 from configuration.stages import entry_of
-from runners.batcher import keep_batchers_prompt
 
 # BentoML's client closes its shared session after 100 calls or 300 s and kills the calls in flight.
 KEEP_CONNECTIONS = {"max_requests": 10**9, "max_age": 1e9}
@@ -48,16 +47,6 @@ def shared_service(services: ServicesOptions) -> dict[str, Any]:
         "concurrency": max(1, sum(runner.concurrency for runner in runners)),
     }
     return options
-
-
-def runner_batch(options: RunnerOptions) -> dict[str, Any]:
-    """Arguments of `@bentoml.api` for a batched method; BentoML makes its batcher when the service starts."""
-    keep_batchers_prompt()
-    return {
-        "batchable": True,
-        "max_batch_size": options.max_batch_size,
-        "max_latency_ms": options.max_latency_ms,
-    }
 
 
 def address_of(runner: Any) -> str | None:

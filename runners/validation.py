@@ -8,10 +8,10 @@ import bentoml
 
 from configuration import load_configuration
 from models.prompt_lengths import cuts_of
-from runners.batching import answer_batch
+from runners.batching import answer_batch, runner_batch
 from runners.messages import JudgeJob, JudgeResult
 from runners.models import MAKERS
-from runners.options import runner_batch, runner_service
+from runners.options import runner_service
 from runners.process import ModelProcess, prepare_process
 from runners.splats import inspected, read_splats
 

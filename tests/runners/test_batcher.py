@@ -10,9 +10,8 @@ from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.marshal.dispatcher import CorkDispatcher
 
 from configuration.schema import RunnerOptions
-from runners.batcher import WINDOW_SECONDS, PromptOptimizer, keep_batchers_prompt
+from runners.batching import WINDOW_SECONDS, PromptOptimizer, keep_batchers_prompt, runner_batch
 from runners.messages import ImageJob, SplatResult
-from runners.options import runner_batch
 
 LONG = 20.0  # seconds that jobs of the past waited
 OPTIONS = RunnerOptions(
