@@ -18,7 +18,6 @@ from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
 from gateway.pipeline import Pipeline, Stages
 from gateway.runner_client import RunnerClient, StageFailedError
-from gateway.warming import warm_batcher
 from gateway.workers import EachOf, Workers, ask
 from runners.formats import FORMATS
 from runners.handover import Handover
@@ -152,8 +151,8 @@ class Readiness:
         logger.info("%s: batchers warm after %.1f s", service, time.perf_counter() - began)
 
     async def _train_stage(self, stage: RunnerClient[Any, Any], lead: Any, process: int) -> None:
-        await warm_batcher(stage.through(lead))
-        await warm_batcher(stage, bursts=(1,))  # opens the way that requests take
+        await stage.methods.train(stage.through(lead).call)
+        await stage.methods.train(stage.call, bursts=(1,))  # opens the way that requests take
         stage.presence.found(process)
 
     def _is_worth_a_rehearsal(self) -> bool:

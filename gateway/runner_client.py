@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import aiohttp
 
+from gateway.batcher import EVERY_JOB, Methods
 from gateway.metrics import STAGE_SECONDS
 from gateway.places import Places
 from gateway.presence import Presence
@@ -47,9 +48,6 @@ class StageFailedError(Exception):
         super().__init__(f"{stage}: {failure.kind}: {failure.detail}")
 
 
-EVERY_JOB: Mapping[type[Job], tuple[str, ...]] = {Job: ("generate",)}
-
-
 class RunnerClient(Generic[J, R]):
     """One runner as seen from the gateway."""
 
@@ -75,7 +73,7 @@ class RunnerClient(Generic[J, R]):
         self.presence = Presence(local=not inline)
         self._runner = runner
         self.inline = inline
-        self.methods = methods
+        self.methods = Methods(methods)
         self._places = Places(concurrency)
 
     def renamed(self, name: str) -> "RunnerClient[J, R]":
@@ -111,7 +109,7 @@ class RunnerClient(Generic[J, R]):
         while True:
             await self._wait_for_process(watch)
             try:
-                return await self._places.take(self._methods_for(job), partial(self._watched, job))
+                return await self._places.take(partial(self._watched, job))
             except NoProcessError:
                 logger.warning("%s: the process is gone, a job waits for the next one", self.name)
             except BROKEN as error:
@@ -120,9 +118,6 @@ class RunnerClient(Generic[J, R]):
                 if tries == TRIES:
                     raise self._lost("its process died at work, twice") from error
                 await asyncio.sleep(LOOK_SECONDS)  # a process that just died may still look alive
-
-    def _methods_for(self, job: J) -> tuple[str, ...]:
-        return next(methods for kind, methods in self.methods.items() if isinstance(job, kind))
 
     async def _wait_for_process(self, watch: Stopwatch) -> None:
         """Until the stage has one.
@@ -142,8 +137,8 @@ class RunnerClient(Generic[J, R]):
     def _lost(self, reason: str) -> StageFailedError:
         return StageFailedError(self.name, Failure(kind="stage_lost", detail=reason))
 
-    async def _watched(self, job: J, method: str) -> R:
-        """The answer of a method, waited for as long as the stage has a process.
+    async def _watched(self, job: J) -> R:
+        """The runner's answer, waited for as long as the stage has a process.
 
         Without one a call would lie in the listening socket, which outlives the process, until the next one
         has loaded its models.
@@ -153,14 +148,15 @@ class RunnerClient(Generic[J, R]):
         """
         if self.presence.is_gone:
             raise NoProcessError(self.name)
-        call = asyncio.ensure_future(self.call(job, method))
-        try:
-            while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
-                if self.presence.is_gone:
-                    raise NoProcessError(self.name)
-            return call.result()
-        finally:
-            call.cancel()
+        with self.methods.least_busy(job) as method:
+            call = asyncio.ensure_future(self.call(job, method))
+            try:
+                while not (await asyncio.wait({call}, timeout=LOOK_SECONDS))[0]:
+                    if self.presence.is_gone:
+                        raise NoProcessError(self.name)
+                return call.result()
+            finally:
+                call.cancel()
 
     async def call(self, job: J, method: str) -> R:
         """The answer of one of the runner's methods, failure or not."""

@@ -31,21 +31,22 @@ from tests.stand_ins.fakes import ball
 class TestPlaces:
     async def test_a_call_that_is_given_up_keeps_its_place_until_it_is_answered(self) -> None:
         places, answered = Places(1), asyncio.Event()
-        called: list[str] = []
+        called: list[int] = []
 
-        async def call(method: str) -> str:
-            called.append(method)
+        async def call() -> int:
+            called.append(len(called))
+            number = called[-1]
             await answered.wait()
-            return method
+            return number
 
-        first = asyncio.create_task(places.take(["one", "two"], call))
+        first = asyncio.create_task(places.take(call))
         await asyncio.sleep(0)
         first.cancel()
-        second = asyncio.create_task(places.take(["one", "two"], call))
+        second = asyncio.create_task(places.take(call))
         await asyncio.sleep(0.05)
-        assert called == ["one"]
+        assert called == [0]
         answered.set()
-        assert await second == "one"
+        assert await second == 1
 
     async def test_whoever_leaves_while_it_waits_for_a_place_was_never_called(self) -> None:
         places, answered = Places(1), asyncio.Event()
@@ -56,7 +57,7 @@ class TestPlaces:
             await answered.wait()
             return number
 
-        tasks = [asyncio.create_task(places.take(["one"], lambda _, n=n: call(n))) for n in range(3)]  # type: ignore[misc]
+        tasks = [asyncio.create_task(places.take(lambda n=n: call(n))) for n in range(3)]  # type: ignore[misc]
         await asyncio.sleep(0)
         tasks[1].cancel()
         await asyncio.sleep(0)
@@ -68,15 +69,15 @@ class TestPlaces:
     async def test_a_call_that_fails_when_nobody_waits_frees_its_place_silently(self) -> None:
         places = Places(1)
 
-        async def fail(method: str) -> None:
+        async def fail() -> None:
             await asyncio.sleep(0.02)
             raise ConnectionResetError
 
-        first = asyncio.create_task(places.take(["one"], fail))
+        first = asyncio.create_task(places.take(fail))
         await asyncio.sleep(0)
         first.cancel()
         with pytest.raises(ConnectionResetError):
-            await places.take(["one"], fail)
+            await places.take(fail)
 
 
 def jobs_of(folder: Path, count: int) -> list[ImageJob]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from gateway.batcher import BURSTS
 from gateway.pipeline import Stages
 from gateway.readiness import Readiness
 from gateway.runner_client import RunnerClient, StageFailedError
-from gateway.warming import BURSTS
 from runners.formats import FORMATS
 from runners.handover import Handover
 from runners.messages import Failure, FilmJob, Job, Result, Status
