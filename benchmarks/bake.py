@@ -36,7 +36,6 @@ from export.meshes.surface import FinishedMesh, Surface, surface_of
 from models.errors import MinerError
 from models.gaussians.cleanup import clean_up_placed
 from models.image.text_to_image import TextToImage
-from models.latents.object_latents import ObjectLatents
 from models.matte import MatteCutter
 from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
 from rendering.cameras import Cameras, orbit
@@ -88,16 +87,15 @@ class Family:
             max_sequence_length=options.max_sequence_length,
         )
         (matte,) = self._matting.cut_out(images)
-        kept: dict[int, ObjectLatents] = {}
         (made,) = self._image_to_3d.generate(
             [_no_error(matte)],
             [seed],
             structure=SamplerSettings(**asdict(stages.structure)),
             latents=SamplerSettings(**asdict(stages.latents)),
-            kept=kept,
         )
-        splats, placement = clean_up_placed(_no_error(made))
-        (mesh,) = self._image_to_3d.decode_mesh(kept[0].as_batch(self._image_to_3d.device))
+        made = _no_error(made)
+        splats, placement = clean_up_placed(made.gaussians)
+        (mesh,) = self._image_to_3d.decode_mesh(made.latents.as_batch(self._image_to_3d.device))
         pictures = SplatPictures(
             splats=splats,
             placement=placement,

@@ -111,16 +111,16 @@ class Pipeline:
 
     def _make(self, cutout: Any, seed: int) -> Gaussians:
         stages = self._settings.image_to_3d.stages
-        (splats,) = self._maker.generate(
+        (made,) = self._maker.generate(
             [cutout],
             [seed],
             structure=SamplerSettings(**asdict(stages.structure)),
             latents=SamplerSettings(**asdict(stages.latents)),
             clock=StageClock(self._maker.device, self.times),
         )
-        if isinstance(splats, MinerError):
-            raise splats
-        return splats
+        if isinstance(made, MinerError):
+            raise made
+        return made.gaussians
 
     def _judge(self, prompt: str, ply: bytes) -> None:
         with self._timed("validation: read PLY"):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from models.fast.plan import Switches
     from models.image.text_to_image import Image, TextToImage
     from models.matte import MatteCutter
+    from models.trellis.image_to_3d import Made
     from models.trellis.networks import Networks
     from validation.scorer import Scorer
 
@@ -162,7 +163,7 @@ class Lab:
 
         model = ImageTo3D(networks or self.networks)
         made = model.generate(cutouts, range(len(cutouts)), structure=STRUCTURE, latents=LATENTS)
-        return [_no_error(splats) for splats in made]
+        return [_no_error(one).gaussians for one in made]
 
     def condition(self, objects: int = 1) -> Float[Tensor, "objects tokens channels"]:
         """Random tokens, normalised as the image encoder's are."""
@@ -237,7 +238,7 @@ class Lab:
         return torch.randn(*shape, device=self.device, generator=torch.Generator(self.device).manual_seed(2))
 
 
-def _no_error(splats: Gaussians | MinerError) -> Gaussians:
-    if isinstance(splats, MinerError):
-        raise splats
-    return splats
+def _no_error(made: "Made | MinerError") -> "Made":
+    if isinstance(made, MinerError):
+        raise made
+    return made

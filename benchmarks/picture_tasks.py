@@ -120,7 +120,7 @@ class Stages:
         try:
             if isinstance(made, Exception):
                 raise made
-            splats = clean_up(made, frame="validator")
+            splats = clean_up(made.gaussians, frame="validator")
         except (MinerError, ValueError) as error:
             return Row(name=name, color=color, failure=str(error)), None
         return self._scored(name, color, cut_out, splats), splats

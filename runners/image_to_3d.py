@@ -23,8 +23,7 @@ from runners.process import ModelProcess, prepare_process
 from runners.wanted import each_alone, is_wanted
 
 if TYPE_CHECKING:
-    from models.gaussians.gaussians import Gaussians
-    from models.latents.object_latents import ObjectLatents
+    from models.trellis.image_to_3d import Made
 
 CONFIGURATION = load_configuration()
 OPTIONS = CONFIGURATION.services.of("image_to_3d")
@@ -93,7 +92,6 @@ class ImageTo3DRunner(ModelProcess):
             if not wanted:
                 return [AbandonedError(GIVEN_UP) for _ in jobs]
             clock, rooms = self._clock(self._device), list[Future[None]]()
-            kept: dict[int, ObjectLatents] = {}
 
             def make_room_for(position: int, num_splats: int) -> None:
                 size = self._file_bytes(num_splats)
@@ -106,7 +104,6 @@ class ImageTo3DRunner(ModelProcess):
                 latents=self._latents,
                 clock=clock,
                 on_placed=make_room_for,
-                kept=kept,
             )
             turn.pass_on()
             timings = {"turn": turn.waited} | clock.read()
@@ -114,28 +111,24 @@ class ImageTo3DRunner(ModelProcess):
                 room.result()
             with self._turns.aside():
                 finished = {
-                    job.ply: self._finish(splats, kept.get(i), job, timings)
-                    for i, (job, splats) in enumerate(zip(wanted, made, strict=True))
+                    job.ply: self._finish(result, job, timings)
+                    for job, result in zip(wanted, made, strict=True)
                 }
         return [finished.get(job.ply, AbandonedError(GIVEN_UP)) for job in jobs]
 
     def _finish(
-        self,
-        made: "Gaussians | Exception",
-        latents: "ObjectLatents | None",
-        job: SplatJob,
-        timings: dict[str, float],
+        self, made: "Made | MinerError", job: SplatJob, timings: dict[str, float]
     ) -> SplatResult | Exception:
-        if isinstance(made, Exception):
+        if isinstance(made, MinerError):
             return made
         started = time.perf_counter()
         try:
             if not is_wanted(job):
                 return AbandonedError(GIVEN_UP)
-            splats, placement = self._clean_up(made, frame=CONFIGURATION.frame)
+            splats, placement = self._clean_up(made.gaussians, frame=CONFIGURATION.frame)
             fill(job.ply, *self._ply_parts(splats))
-            if job.latents is not None and latents is not None:
-                keep_latents(job.latents, latents, placement)
+            if job.latents is not None:
+                keep_latents(job.latents, made.latents, placement)
         except (MinerError, AbandonedError, HandoverError, ValueError) as error:
             return error
         timings = timings | {"clean_up": time.perf_counter() - started}

@@ -135,12 +135,13 @@ class Evaluator:
         objects = dict(zip(cut, made, strict=True))
         results = []
         for i, (prompt, image) in enumerate(zip(prompts, images, strict=True)):
-            splats = objects.get(i)
-            if splats is None or isinstance(splats, Exception):
-                results.append(_failed(prompt, image, splats or mattes[i], attempt))
+            result = objects.get(i)
+            if result is None or isinstance(result, Exception):
+                results.append(_failed(prompt, image, result or mattes[i], attempt))
                 continue
             try:
-                results.append(self._judged(prompt, image, clean_up(splats, frame="validator"), attempt))
+                splats = clean_up(result.gaussians, frame="validator")
+                results.append(self._judged(prompt, image, splats, attempt))
             except (GenerationError, ValueError) as error:
                 results.append(_failed(prompt, image, error, attempt))
         return results

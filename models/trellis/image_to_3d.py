@@ -8,12 +8,13 @@ Every item has its own noise, so batch mates change nothing but rounding, and an
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from models.clock import StageClock
@@ -30,31 +31,35 @@ from models.transfer import to_device_async
 from models.trellis.modules import StageSettings
 from models.trellis.networks import Condition, LatentFieldOn, Networks, batched_voxels, load_networks
 
-__all__ = ["ImageTo3D", "SamplerSettings", "StageSettings"]
+__all__ = ["ImageTo3D", "Made", "SamplerSettings", "StageSettings"]
 
 logger = logging.getLogger(__name__)
 
 RgbaImage = UInt8[np.ndarray, "_height _width 4"]
 Cropped = UInt8[np.ndarray, "size size 3"] | UInt8[Tensor, "size size 3"]
+Placed = Callable[[int, int], None]  # of an image's position and its object's number of splats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one request got.
+
+    Attributes:
+        gaussians: In TRELLIS's space, not cleaned up.
+        latents: Those that they were decoded from; a mesh can be, too.
+    """
+
+    gaussians: Gaussians
+    latents: ObjectLatents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """One request on its way through the stages; what fails takes no part in the stages that follow."""
+    """One request on its way through the stages."""
 
+    position: int
     cropped: Cropped
-    cond: Float[Tensor, "tokens channels"]
-    voxels: Int[Tensor, "voxels 3"]
-    latents: ObjectLatents | None = None
-    result: Gaussians | MinerError
-
-    def __init__(self, *, position: int, generator: torch.Generator) -> None:
-        self.position = position
-        self.generator = generator
-        self.failed = False
-
-    def fail(self, error: MinerError) -> None:
-        logger.info("a request failed: %s", error)
-        self.result, self.failed = error, True
+    generator: torch.Generator
 
 
 class ImageTo3D:
@@ -163,9 +168,8 @@ class ImageTo3D:
         structure: SamplerSettings | None = None,
         latents: SamplerSettings | None = None,
         clock: StageClock | None = None,
-        on_placed: Callable[[int, int], None] | None = None,
-        kept: dict[int, ObjectLatents] | None = None,
-    ) -> list[Gaussians | MinerError]:
+        on_placed: Placed = lambda position, num_splats: None,
+    ) -> list[Made | MinerError]:
         """Splats, or what went wrong, for each image; a GPU may still be at work on them.
 
         Args:
@@ -175,97 +179,93 @@ class ImageTo3D:
             latents: Sampling of the latent stage; by default the weights' own.
             clock: Measures preprocess, encode_image, structure, latents, gaussians.
             on_placed: Called with an image's position and its object's number of splats once the voxels are
-                known, before the splats are computed.
-            kept: Receives the latents of each image that has some, by its position.
+                known, before the splats are computed: files can be made ready while the GPU works.
 
         Raises:
             ValueError: If there is not one seed an image.
         """
         if len(images) != len(seeds):
             raise ValueError(f"{len(images)} images but {len(seeds)} seeds")
-        clock, painting = clock or StageClock(self.device), latents or self.defaults.latents
-        splats_per_voxel = self.networks.modules.gaussian_decoder.config.gaussians.num_gaussians
-        items = [_Item(position=i, generator=request_generator(seed)) for i, seed in enumerate(seeds)]
+        clock, defaults = clock or StageClock(self.device), self.defaults
+        settings = StageSettings(
+            structure=structure or defaults.structure, latents=latents or defaults.latents
+        )
         with clock("preprocess"):
-            for item, image in zip(items, images, strict=True):
-                self._crop(item, image)
+            cropped = [self._cropped(image) for image in images]
+        results: dict[int, Made | MinerError] = {}
+        items: list[_Item] = []
+        for position, (crop, seed) in enumerate(zip(cropped, seeds, strict=True)):
+            if isinstance(crop, MinerError):
+                results[position] = _failed(crop)
+            else:
+                items.append(_Item(position=position, cropped=crop, generator=request_generator(seed)))
         for group in [[item] for item in items] if self.networks.one_by_one else [items]:
-            self._condition(_alive(group), clock)
-            field = self._place(_alive(group), structure or self.defaults.structure, painting, clock)
-            if on_placed is not None:
-                for item in _alive(group):
-                    on_placed(item.position, len(item.voxels) * splats_per_voxel)
-            self._paint(_alive(group), field, painting, clock)
-        if kept is not None:
-            kept.update({item.position: item.latents for item in items if item.latents is not None})
-        return [item.result for item in items]
+            results |= self._made(group, settings, clock, on_placed)
+        return [results[position] for position in range(len(images))]
 
-    def _crop(self, item: _Item, image: RgbaImage) -> None:
+    def _cropped(self, image: RgbaImage) -> Cropped | EmptyMatteError:
         try:
-            item.cropped = self.preprocess(image)
+            return self.preprocess(image)
         except EmptyMatteError as error:
-            item.fail(error)
+            return error
 
-    def _condition(self, items: Sequence[_Item], clock: StageClock) -> None:
-        if items:
-            between_steps()
-            with clock("encode_image"):
-                tokens = self.encode_image([item.cropped for item in items])
-            for item, cond in zip(items, tokens, strict=True):
-                item.cond = cond
-
-    def _place(
-        self, items: Sequence[_Item], settings: SamplerSettings, painting: SamplerSettings, clock: StageClock
-    ) -> LatentFieldOn | None:
-        """Finds the items' voxels; gives the latent flow under their conditions, if nothing failed."""
+    def _made(
+        self, items: Sequence[_Item], settings: StageSettings, clock: StageClock, on_placed: Placed
+    ) -> dict[int, Made | MinerError]:
+        """One batch's results by position; an item without voxels takes no part in what follows."""
         if not items:
-            return None
-        cond, ahead = _conditions(items), list[LatentFieldOn]()
+            return {}
+        between_steps()
+        with clock("encode_image"):
+            cond = self.encode_image([item.cropped for item in items])
+        voxels, field = self._placed(items, cond, settings, clock)
+        refusals = [self._refusal(xyz) for xyz in voxels]
+        results: dict[int, Made | MinerError] = {
+            item.position: _failed(error)
+            for item, error in zip(items, refusals, strict=True)
+            if error is not None
+        }
+        alive = [i for i, error in enumerate(refusals) if error is None]
+        if not alive:
+            return results
+        splats_per_voxel = self.networks.modules.gaussian_decoder.config.gaussians.num_gaussians
+        for i in alive:
+            on_placed(items[i].position, len(voxels[i]) * splats_per_voxel)
+        with clock("latents"):
+            if results:
+                field = self.networks.latent_field(cond[alive], settings.latents)
+            generators = [items[i].generator for i in alive]
+            latents = self.sample_latents(field, [voxels[i] for i in alive], generators, settings.latents)
+        between_steps()
+        with clock("gaussians"):
+            splats = self.decode_gaussians(latents)
+        for i, gaussians, own in zip(alive, splats, separated(latents), strict=True):
+            results[items[i].position] = Made(gaussians=gaussians, latents=own)
+        return results
+
+    def _placed(
+        self, items: Sequence[_Item], cond: Condition, settings: StageSettings, clock: StageClock
+    ) -> tuple[list[Int[Tensor, "_voxels 3"]], LatentFieldOn]:
+        """Each item's voxels, and the latent flow under the conditions of all."""
+        ahead: list[LatentFieldOn] = []
+
+        def prepare() -> None:
+            ahead.append(self.networks.latent_field(cond, settings.latents))
+
         with clock("structure"):
-            voxels = self.sample_structure(
-                cond,
-                _generators(items),
-                settings,
-                lambda: ahead.append(self.networks.latent_field(cond, painting)),
-            )
-        for item, occupied in zip(items, voxels, strict=True):
-            self._accept(item, occupied)
-        return None if any(item.failed for item in items) else ahead[0]
+            generators = [item.generator for item in items]
+            voxels = self.sample_structure(cond, generators, settings.structure, prepare)
+        return voxels, ahead[0]
 
-    def _accept(self, item: _Item, voxels: Int[Tensor, "voxels 3"]) -> None:
-        item.voxels = voxels
+    def _refusal(self, voxels: Int[Tensor, "_voxels 3"]) -> MinerError | None:
+        """Why no object is made of these voxels."""
         if len(voxels) == 0:
-            item.fail(EmptyStructureError("the structure stage found no occupied voxel"))
-        elif self.max_voxels is not None and len(voxels) > self.max_voxels:
-            item.fail(GenerationError(f"{len(voxels)} voxels, at most {self.max_voxels} are allowed"))
-
-    def _paint(
-        self,
-        items: Sequence[_Item],
-        field: LatentFieldOn | None,
-        settings: SamplerSettings,
-        clock: StageClock,
-    ) -> None:
-        if items:
-            with clock("latents"):
-                field = field or self.networks.latent_field(_conditions(items), settings)
-                latents = self.sample_latents(
-                    field, [item.voxels for item in items], _generators(items), settings
-                )
-            between_steps()
-            with clock("gaussians"):
-                splats = self.decode_gaussians(latents)
-            for item, gaussians, own in zip(items, splats, separated(latents), strict=True):
-                item.result, item.latents = gaussians, own
+            return EmptyStructureError("the structure stage found no occupied voxel")
+        if self.max_voxels is not None and len(voxels) > self.max_voxels:
+            return GenerationError(f"{len(voxels)} voxels, at most {self.max_voxels} are allowed")
+        return None
 
 
-def _alive(items: Sequence[_Item]) -> list[_Item]:
-    return [item for item in items if not item.failed]
-
-
-def _conditions(items: Sequence[_Item]) -> Float[Tensor, "objects tokens channels"]:
-    return torch.stack([item.cond for item in items])
-
-
-def _generators(items: Sequence[_Item]) -> list[torch.Generator]:
-    return [item.generator for item in items]
+def _failed(error: MinerError) -> MinerError:
+    logger.info("a request failed: %s", error)
+    return error

@@ -14,9 +14,8 @@ from models.fast.graphs import GraphRecorder
 from models.fast.matte import recorded_matte
 from models.fast.plan import Switches
 from models.fast.trellis.networks import accelerate
-from models.gaussians.gaussians import Gaussians
 from models.matte import MatteCutter
-from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
+from models.trellis.image_to_3d import ImageTo3D, Made, SamplerSettings
 from models.trellis.networks import load_networks
 from runners.batching import answer_batch
 from runners.messages import SplatJob, SplatResult
@@ -92,5 +91,5 @@ def test_an_exact_job_gives_the_same_bytes_whatever_else_is_in_work(switches: Sw
 
 def content(made: object) -> bytes:
     """The values of an object's splats."""
-    assert isinstance(made, Gaussians), made
-    return b"".join(x.cpu().numpy().tobytes() for x in astuple(made) if isinstance(x, torch.Tensor))
+    assert isinstance(made, Made), made
+    return b"".join(x.cpu().numpy().tobytes() for x in astuple(made.gaussians) if isinstance(x, torch.Tensor))

@@ -16,7 +16,7 @@ from models.errors import EmptyMatteError, EmptyStructureError, WeightsError
 from models.fast.plan import Switches
 from models.fast.trellis.networks import accelerate
 from models.gaussians.gaussians import Gaussians
-from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
+from models.trellis.image_to_3d import ImageTo3D, Made, SamplerSettings
 
 SETTINGS = SamplerSettings(steps=2, cfg_strength=3, cfg_interval=(0.5, 1), rescale_t=3)
 
@@ -46,7 +46,8 @@ def picture(seed: int, alpha: int = 255) -> np.ndarray:
 
 
 def generate(pipeline: ImageTo3D, images: list[np.ndarray], seeds: list[int]) -> list[object]:
-    return list(pipeline.generate(images, seeds, structure=SETTINGS, latents=SETTINGS))
+    made = pipeline.generate(images, seeds, structure=SETTINGS, latents=SETTINGS)
+    return [one.gaussians if isinstance(one, Made) else one for one in made]
 
 
 def test_recorded_steps_are_prepared_as_far_as_they_can_be_before_the_host_waits_for_voxels(
@@ -142,9 +143,11 @@ def test_the_number_of_splats_is_told_for_each_object_that_gets_some(pipeline: I
     first, _, last = pipeline.generate(
         images, [5, 6, 7], structure=SETTINGS, latents=SETTINGS, on_placed=told.__setitem__
     )
-    assert isinstance(first, Gaussians)
-    assert isinstance(last, Gaussians)
-    assert told == {0: first.num_splats, 2: last.num_splats}
+    assert isinstance(first, Made)
+    assert isinstance(last, Made)
+    assert told == {0: first.gaussians.num_splats, 2: last.gaussians.num_splats}
+    again = pipeline.decode_gaussians(last.latents.as_batch(pipeline.device))[0]
+    torch.testing.assert_close(again.means, last.gaussians.means, rtol=1e-5, atol=1e-5)
 
 
 def test_missing_parts_are_weights_errors(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from models.errors import GenerationError
 from models.fast.residency import HostResident, with_resting_flows
 from models.gaussians.gaussians import Gaussians
-from models.trellis.image_to_3d import ImageTo3D, SamplerSettings
+from models.trellis.image_to_3d import ImageTo3D, Made, SamplerSettings
 from models.trellis.networks import load_networks
 from models.weights import read_pipeline
 from models.weights.trellis_layout import weights_file
@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(model: ImageTo3D, seeds: list[int]) -> list[Gaussians]:
     made = model.generate([BLOB] * len(seeds), seeds, structure=FEW, latents=FEW)
-    assert all(isinstance(item, Gaussians) for item in made), made
-    return [item for item in made if isinstance(item, Gaussians)]
+    assert all(isinstance(item, Made) for item in made), made
+    return [item.gaussians for item in made if isinstance(item, Made)]
 
 
 def test_a_small_model_gives_every_object_its_lone_result(folder: Path) -> None:

@@ -36,6 +36,7 @@ from models.mesh.mesh import Mesh
 from models.prompt_lengths import cut
 from models.sparse import SparseTensor
 from models.stopping import between_steps
+from models.trellis.image_to_3d import Made
 from runners.models import MAKERS, Maker
 from validation.scores import Scores
 
@@ -111,18 +112,24 @@ class ImageTo3D:
         seeds: Sequence[int],
         *,
         clock: StageClock,
-        kept: dict[int, ObjectLatents],
         **_: object,
-    ) -> list[Gaussians | EmptyStructureError]:
+    ) -> list[Made | EmptyStructureError]:
         with clock("structure"):
-            for i, image in enumerate(images):  # a voxel whose latent is the colour
-                prompt = read_prompt(image)
-                coords = torch.full((1, 3), int("without bottom" in prompt), dtype=torch.int)
-                kept[i] = ObjectLatents(coords=coords, feats=torch.tensor([color_of(prompt)]))
-        return [self._make(read_prompt(image), seed) for image, seed in zip(images, seeds, strict=True)]
+            prompts = [read_prompt(image) for image in images]
+        return [self._made(prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
 
     def decode_mesh(self, latents: SparseTensor) -> list[Mesh]:
         return [tetrahedra(latents.feats[0], is_open=bool(latents.coords.any()))]
+
+    def _made(self, prompt: str, seed: int) -> Made | EmptyStructureError:
+        splats = self._make(prompt, seed)
+        if isinstance(splats, EmptyStructureError):
+            return splats
+        coords = torch.full((1, 3), int("without bottom" in prompt), dtype=torch.int)
+        latents = ObjectLatents(
+            coords=coords, feats=torch.tensor([color_of(prompt)])
+        )  # a voxel of the colour
+        return Made(gaussians=splats, latents=latents)
 
     def _make(self, prompt: str, seed: int) -> Gaussians | EmptyStructureError:
         lack_memory("image_to_3d", prompt)
