@@ -14,8 +14,8 @@ class Operation:
     """One kind of work of a stage: a type of jobs, and the one method that takes them.
 
     Attributes:
-        job: What travels to it, a `runners.messages.Job`.
-        result: What comes back, a `runners.messages.Result`.
+        job: What travels to it, a `runners.jobs.Job`.
+        result: What comes back, a `runners.jobs.Result`.
         method: Of the runner; it makes a list of `result` of a list of `job`.
         overlaps: The next batch may begin while the last one is finished, if the section's `overlap` says so.
     """

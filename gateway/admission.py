@@ -10,16 +10,17 @@ from bentoml.exceptions import BentoMLException
 from starlette.responses import Response
 
 from configuration.schema import GatewayOptions
+from gateway.attempts import Outcome
 from gateway.errors import HttpError
 from gateway.metrics import IN_WORK, RESULTS
-from gateway.pipeline import Outcome, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.request import GenerationRequest, Work
 from gateway.responses import Responses
 from gateway.runner_client import StageFailedError
 from gateway.scores import score_headers
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover, HandoverError
-from runners.messages import FailureKind
+from runners.jobs import FailureKind
 from runners.shortages import is_out_of_space
 
 # Failures of a stage that say nothing of the request: another time it may well succeed.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from runners.messages import Job
+from runners.jobs import Job
 
 BURSTS = (1,) * 9 + (2, 3, 4)
 EVERY_JOB: Mapping[type[Job], tuple[str, ...]] = {Job: ("generate",)}

@@ -15,19 +15,18 @@ time.
 import asyncio
 import logging
 import math
-import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from bentoml.exceptions import BentoMLException
 
 from configuration.stages import NAMES
+from gateway.attempts import Outcome, seeds, until_passed
 from gateway.film_times import FilmTimes
-from gateway.metrics import REJECTIONS
-from gateway.parameters import MAX_SEED, RANDOM_SEED
+from gateway.parameters import RANDOM_SEED
 from gateway.pictures.decoding import Pixels
 from gateway.request import GenerationRequest, Work
 from gateway.runner_client import RunnerClient, StageFailedError
@@ -82,23 +81,6 @@ class Stages(SimpleNamespace):
         super().__init__(**stages)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How the attempts ended.
-
-    Attributes:
-        seed: Of the last attempt; asking with it gives the same object at once.
-        rejection: Why the last attempt was not good enough; None if it was.
-        failed: The gate or score of validation, or the kind of failure, that the reason is about; in a word.
-        verdict: On the last attempt's object; an empty one if there is none.
-    """
-
-    seed: int
-    rejection: str | None
-    failed: str | None = None
-    verdict: JudgeResult = field(default_factory=JudgeResult)
-
-
 class Pipeline:
     """The way from a prompt to a result."""
 
@@ -137,24 +119,15 @@ class Pipeline:
         Raises:
             StageFailedError: A failure that another seed cannot cure.
         """
-        seed = work.request.seed
-        outcome = Outcome(seed=seed, rejection="no attempt")
-        following, took = seeds(seed, 1 + self._max_retries), 0.0
-        for attempt_seed in following:
-            started = time.perf_counter()
-            outcome = await self._attempt(work, attempt_seed)
-            took = time.perf_counter() - started
-            if outcome.rejection is None:
-                break
-            REJECTIONS.labels(outcome.failed).inc()
-            logger.info("seed %d was rejected: %s", attempt_seed, outcome.rejection)
+        following = seeds(work.request.seed, 1 + self._max_retries)
+        outcome, took = await until_passed(partial(self._attempt, work), following)
         next_seed = next(following, None)
-        doubtful = outcome.rejection is None and not outcome.verdict.convincing
-        if doubtful and next_seed is not None and seed == RANDOM_SEED:
-            limit = spare_seconds()
-            if limit >= SPARE_FACTOR * took:
-                return await self._better(outcome, work, next_seed, limit)
-        return outcome
+        if next_seed is None or work.request.seed != RANDOM_SEED or not outcome.is_doubtful:
+            return outcome
+        limit = spare_seconds()
+        if limit < SPARE_FACTOR * took:
+            return outcome
+        return await self._better(outcome, work, next_seed, limit)
 
     async def _better(self, first: Outcome, work: Work, seed: int, limit: float) -> Outcome:
         """The better of an object that passed and of a second attempt, which may take `limit` seconds."""
@@ -263,11 +236,3 @@ class Pipeline:
             raise
         rejection = None if verdict.passed else verdict.reason or "not passed"
         return Outcome(seed=seed, rejection=rejection, failed=verdict.gate, verdict=verdict)
-
-
-def seeds(first: int, count: int) -> Iterator[int]:
-    """The seeds of the attempts: the one asked for, then ones that follow from it (a run can be repeated)."""
-    seed = secrets.randbelow(MAX_SEED + 1) if first == RANDOM_SEED else first
-    for _ in range(count):
-        yield seed
-        seed = (seed * 1_664_525 + 1_013_904_223) % (MAX_SEED + 1)

@@ -21,8 +21,8 @@ from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.workers import EachOf, Workers, ask
 from runners.formats import FORMATS
 from runners.handover import Handover
-from runners.messages import Status
 from runners.roll import Roll, Team, one_line
+from runners.status import Status
 
 LOOK_SECONDS = 0.1  # between two looks at the roll
 PERIOD_SECONDS = 0.5

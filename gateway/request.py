@@ -9,7 +9,7 @@ from gateway.pictures.decoding import Pixels
 from gateway.stopwatch import Stopwatch
 from runners.formats import FORMATS, Wanted
 from runners.handover import Reservation
-from runners.messages import Job
+from runners.jobs import Job
 
 J = TypeVar("J", bound=Job)
 

@@ -17,7 +17,7 @@ from gateway.presence import Presence
 from gateway.stopwatch import Stopwatch
 from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import packed, unpacked
-from runners.messages import Failure, Job, Result
+from runners.jobs import Failure, Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from _bentoml_impl.client import RemoteProxy
 from bentoml._internal.utils.uri import path_to_uri
 
-from runners.messages import Status
 from runners.roll import Roll, Team, read_roll, roll_folder, socket_of
+from runners.status import Status
 
 STATUS_SECONDS = 2.0
 SILENCE_SECONDS = 10.0

@@ -23,8 +23,8 @@ from configuration import RunnerOptions, load_configuration
 from runners.failures import as_result, let_go
 from runners.handover import GIVEN_UP, AbandonedError
 from runners.inline import collected, landed
+from runners.jobs import Job, Result
 from runners.memory import free_memory
-from runners.messages import Job, Result
 from runners.shortages import is_out_of_memory
 from runners.wanted import is_wanted, working_for
 

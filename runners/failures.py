@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from models.errors import EmptyMatteError, EmptyStructureError, GenerationError
 from runners.handover import AbandonedError
-from runners.messages import Failure, FailureKind, Result
+from runners.jobs import Failure, FailureKind, Result
 from runners.shortages import is_out_of_memory, is_out_of_space
 
 R = TypeVar("R", bound=Result)

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from runners.addresses import is_loopback
 from runners.handover import fill, handover_root
+from runners.jobs import Job, Result
 from runners.life.folders import OwnFolder
-from runners.messages import Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 
-from runners.messages import GpuMemory
+from runners.status import GpuMemory
 
 GIB = 2**30
 M_ARENA_MAX = -8  # glibc's number for it

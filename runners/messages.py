@@ -1,96 +1,19 @@
 """What travels between the gateway and the runners: one job and one result per item of a batch.
 
-A job with `noop` set only exercises the batcher. A result with a `failure` concerns its own item alone.
 Splats do not travel in here: a job names the file (see `runners.handover`) that holds them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, InstanceOf, WithJsonSchema
+from pydantic import Field, InstanceOf, WithJsonSchema
 
 from runners.formats import Wanted
+from runners.jobs import Job, Result
 from validation.ranking import Rank, rank
 
 Image = Annotated[InstanceOf[np.ndarray], WithJsonSchema({"type": "object", "description": "uint8 pixels"})]
-FailureKind = Literal[
-    "empty_matte",
-    "empty_structure",
-    "generation",
-    "abandoned",
-    "out_of_memory",
-    "no_space",
-    "stage_lost",
-    "internal",
-]
-CURED_BY_ANOTHER_SEED = ("empty_matte", "empty_structure", "generation")
-
-
-class Message(BaseModel):
-    """Immutable, and strict about names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Failure(Message):
-    """Why one item has no result.
-
-    Attributes:
-        kind: The class of the failure.
-        detail: For people.
-    """
-
-    kind: FailureKind
-    detail: str
-
-    @property
-    def is_worth_retrying(self) -> bool:
-        """Whether another seed may succeed."""
-        return self.kind in CURED_BY_ANOTHER_SEED
-
-
-class Job(Message):
-    """One item of a batch.
-
-    Attributes:
-        noop: Only exercises the batcher.
-        reservation: A file that exists for as long as the request waits; None if nobody can give it up.
-        files: Content of the files it reads, by attribute, where the runner shares no memory with the gateway
-            (see `runners.inline`); None where names are enough.
-        exact: Is made alone, so that the result is the same to the last bit.
-    """
-
-    noop: bool = False
-    reservation: str | None = None
-    exact: bool = False
-    files: dict[str, bytes] | None = None
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The attributes that name files to read."""
-        return ()
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The attributes that name files to fill."""
-        return ()
-
-
-class Result(Message):
-    """One item's outcome.
-
-    Attributes:
-        failure: Set when there is no result.
-        timings: Seconds of the steps inside the runner; steps of a batch are shared by its items.
-        files: Content for the files that the job named, where the runner could not fill them itself.
-        cuts: The text encoders that did not read all of the prompt (`models.prompt_lengths`).
-    """
-
-    failure: Failure | None = None
-    timings: dict[str, float] = {}
-    files: dict[str, bytes] = {}
-    cuts: list[str] = []
 
 
 class ImageJob(Job):
@@ -204,7 +127,7 @@ class JudgeResult(Result):
     similarity: float | None = None
     aesthetics: float | None = None
     total: float | None = None
-    parts: dict[str, float] = {}
+    parts: dict[str, float] = Field(default_factory=dict)
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -285,30 +208,3 @@ class GlbResult(FileResult):
 
     watertight: bool = False
     report: str = ""
-
-
-class GpuMemory(Message):
-    """Bytes of the GPU that one process's allocator holds, now and at most; its context comes on top."""
-
-    allocated: int
-    reserved: int
-    peak_allocated: int
-    peak_reserved: int
-
-
-class Status(Message):
-    """Which process answers, and what it holds.
-
-    Attributes:
-        process: Its number.
-        device: cpu or cuda.
-        weights: Bytes of the GPU that each stage's weights take.
-        load_seconds: What loading them took.
-        memory: Of the whole process; None without a GPU.
-    """
-
-    process: int
-    device: str
-    weights: dict[str, int] = {}
-    load_seconds: dict[str, float] = {}
-    memory: GpuMemory | None = None

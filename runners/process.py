@@ -27,9 +27,9 @@ from runners.memory import (
     limit_memory,
     prepare_allocator,
 )
-from runners.messages import Status
 from runners.options import drain_seconds
 from runners.roll import StartFailure, one_line, roll_folder, write_failure
+from runners.status import Status
 
 if TYPE_CHECKING:
     from models.fast.graphs import GraphRecorder

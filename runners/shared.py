@@ -18,7 +18,7 @@ from configuration import Configuration, load_configuration
 from configuration.stages import STAGES, Operation, StageName, entry_of
 from runners.ahead import importing
 from runners.batching import runner_batch
-from runners.messages import Job, Result
+from runners.jobs import Job, Result
 from runners.options import shared_service
 from runners.process import ModelProcess
 from runners.stages import job_of, result_of, service_of

@@ -4,7 +4,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from configuration.stages import Operation, StageName, entry_of
-from runners.messages import Job, Result
+from runners.jobs import Job, Result
 
 
 def service_of(stage: StageName) -> Any:

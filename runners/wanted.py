@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from models.stopping import steps_checked
 from runners.handover import GIVEN_UP, AbandonedError
-from runners.messages import Job, Result
+from runners.jobs import Job, Result
 
 J = TypeVar("J", bound=Job)
 R = TypeVar("R", bound=Result)

@@ -33,7 +33,7 @@ import bentoml
 
 from configuration import Configuration, load_configuration
 from runners.batching import answer_batch, runner_batch
-from runners.messages import Job, Result
+from runners.jobs import Job, Result
 from runners.models import MAKERS, makes
 from runners.options import runner_service
 from runners.process import ModelProcess, prepare_process

@@ -23,7 +23,8 @@ from rendering.turntable import TurntableSettings, turntable, turntable_frames
 from runners.batching import answer_batch
 from runners.formats import Wanted
 from runners.handover import Handover
-from runners.messages import FileResult, ImageJob, Job, JudgeResult, MatteResult, SplatResult
+from runners.jobs import Job
+from runners.messages import FileResult, ImageJob, JudgeResult, MatteResult, SplatResult
 from runners.wanted import each_alone, is_wanted
 from tests.stand_ins.fakes import ball
 

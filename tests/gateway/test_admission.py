@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from configuration.schema import GatewayOptions
 from gateway.admission import Admission
-from gateway.pipeline import Outcome
+from gateway.attempts import Outcome
 from gateway.request import GenerationRequest, Work
 from runners.handover import Handover
 from tests.stand_ins.gateway_options import OPTIONS

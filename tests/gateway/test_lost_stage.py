@@ -10,12 +10,13 @@ import aiohttp
 import pytest
 
 from gateway.admission import Admission
-from gateway.pipeline import Outcome
+from gateway.attempts import Outcome
 from gateway.request import GenerationRequest
 from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover
-from runners.messages import Failure, FailureKind, ImageJob, ImageResult
+from runners.jobs import Failure, FailureKind
+from runners.messages import ImageJob, ImageResult
 from tests.stand_ins.gateway_options import OPTIONS
 
 

@@ -17,8 +17,10 @@ from gateway.readiness import Readiness
 from gateway.runner_client import RunnerClient, StageFailedError
 from runners.formats import FORMATS
 from runners.handover import Handover
-from runners.messages import Failure, FilmJob, Job, Result, Status
+from runners.jobs import Failure, Job, Result
+from runners.messages import FilmJob
 from runners.roll import Death, Roll, Team
+from runners.status import Status
 
 NAMES = ("text_to_image", "matting", "image_to_3d", "validation", "finishing")
 

@@ -12,8 +12,9 @@ from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
 from gateway.admission import Admission
+from gateway.attempts import Outcome
 from gateway.parameters import RANDOM_SEED
-from gateway.pipeline import Outcome, Pipeline, Stages
+from gateway.pipeline import Pipeline, Stages
 from gateway.request import GenerationRequest, Work
 from gateway.stopwatch import Stopwatch
 from runners.handover import Handover

@@ -19,8 +19,9 @@ from configuration.reader import DEFAULT_FILE
 from runners.batching import answer_batch
 from runners.handover import AbandonedError, fill
 from runners.inline import is_inline, packed, unpacked
+from runners.jobs import Job
 from runners.mesh import why_no_meshes
-from runners.messages import FilmJob, Job, JudgeJob, JudgeResult, MeshJob, SplatJob, SplatResult
+from runners.messages import FilmJob, JudgeJob, JudgeResult, MeshJob, SplatJob, SplatResult
 from tests.ply_reader import main_color
 from tests.serving import (
     FAKE_SERVICE,

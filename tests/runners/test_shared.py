@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from configuration.stages import NAMES
-from runners.messages import Failure, ImageJob, ImageResult
+from runners.jobs import Failure
+from runners.messages import ImageJob, ImageResult
 from tests.stand_ins import fakes
 
 MORE = ("image_to_3d_generate_beside", "image_to_3d_decode_mesh")
