@@ -1,13 +1,12 @@
 """What an answer and the metrics tell of a verdict's scores."""
 
 import json
-import math
 
 from gateway.metrics import SCORES
 from runners.messages import JudgeResult
+from runners.verdicts import score_content
 
 HEADER = "X-Score"
-NAMED = ("total", "alignment", "aesthetics")
 
 
 def observe(verdict: JudgeResult) -> None:
@@ -17,12 +16,6 @@ def observe(verdict: JudgeResult) -> None:
 
 
 def score_headers(verdict: JudgeResult) -> dict[str, str]:
-    """The scores as JSON: total, alignment, aesthetics (null where there is none) and parts; or nothing."""
-    if not verdict.numbers:
-        return {}
-    known = {
-        name: round(value, 4) if math.isfinite(value) else None for name, value in verdict.numbers.items()
-    }
-    parts = {name: value for name, value in known.items() if name not in NAMED}
-    content = {name: known.get(name) for name in NAMED} | {"parts": parts}
-    return {HEADER: json.dumps(content, separators=(",", ":"))}
+    """The scores as JSON, if there are any."""
+    content = score_content(verdict)
+    return {} if content is None else {HEADER: json.dumps(content, separators=(",", ":"))}

@@ -5,7 +5,8 @@
     ├── GenerationError       one request's generation failed; its batch mates are unaffected
     │   ├── EmptyMatteError       background removal found no object
     │   └── EmptyStructureError   the structure decoder found no occupied voxel
-    └── PlyFormatError        bytes that are not a Gaussian splat PLY
+    └── SplatFileError        bytes that are no file of splats
+        └── PlyFormatError        ... no Gaussian splat PLY
 
 `ValueError` is kept for a caller's bad arguments, `assert` for invariants of our own code.
 """
@@ -31,5 +32,9 @@ class EmptyStructureError(GenerationError):
     """The structure decoder found no occupied voxel."""
 
 
-class PlyFormatError(MinerError):
+class SplatFileError(MinerError):
+    """Bytes that are no file of splats, or one of a kind that is not read."""
+
+
+class PlyFormatError(SplatFileError):
     """Bytes that are not a binary Gaussian splat PLY of the expected layout."""

@@ -1,6 +1,6 @@
 """The views that an object is judged by: cameras, and how an object is placed before them.
 
-    orbit       a few small views all around; the object as it is
+    orbit       a few small views all around; the object in the middle and of the usual size, as ours are
     validator   what the subnet's validator renders; the object as it normalises it
 
 The validator scales the box of all centres, strays included, to 1.5 and divides opacities by the same factor
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.gaussians.gaussians import Gaussians
@@ -22,7 +22,8 @@ from rendering.cameras import Cameras, orbit
 from rendering.renderer import SplatRenderer
 
 VIEWS_AT_ONCE = 8  # all of them together would take a GiB of a GPU for half a million splats
-VALIDATOR_EXTENT = 1.5
+USUAL_EXTENT = 1.5  # of our objects and of those that the validator has normalised
+AS_GOOD_AS = 1e-3  # world units, of the usual place and size
 VALIDATOR_VIEWS = 16
 VALIDATOR_SIZE = 518
 VALIDATOR_RADIUS = 2.5
@@ -57,8 +58,8 @@ class ViewSet:
 
 
 def orbit_views(num_views: int, *, size: int) -> ViewSet:
-    """Views from evenly spread azimuths, of an object that has the usual size and lies in the middle."""
-    return ViewSet(cameras=orbit(num_views, size=size), placed=as_it_is)
+    """Views from evenly spread azimuths."""
+    return ViewSet(cameras=orbit(num_views, size=size), placed=at_usual_size)
 
 
 def validator_views(size: int = VALIDATOR_SIZE) -> ViewSet:
@@ -74,9 +75,18 @@ def validator_views(size: int = VALIDATOR_SIZE) -> ViewSet:
     return ViewSet(cameras=cameras, placed=normalised_as_validator)
 
 
-def as_it_is(gaussians: Gaussians) -> Gaussians:
-    """The same object."""
-    return gaussians
+def at_usual_size(gaussians: Gaussians) -> Gaussians:
+    """The object with its box in the middle and 1.5 long; one that lies so is left as it is, to the bit.
+
+    Raises:
+        ValueError: There is no splat, or all lie on one point.
+    """
+    low, high = _box(gaussians)
+    middle, extent = (low + high) / 2, float((high - low).max())
+    if abs(extent - USUAL_EXTENT) < AS_GOOD_AS and float(middle.abs().max()) < AS_GOOD_AS:
+        return gaussians
+    factor = USUAL_EXTENT / extent
+    return replace(gaussians, means=(gaussians.means - middle) * factor, scales=gaussians.scales * factor)
 
 
 def normalised_as_validator(gaussians: Gaussians) -> Gaussians:
@@ -85,13 +95,8 @@ def normalised_as_validator(gaussians: Gaussians) -> Gaussians:
     Raises:
         ValueError: There is no splat, or all lie on one point.
     """
-    low, high = (
-        gaussians.means.aminmax(dim=0) if gaussians.num_splats else (gaussians.means.new_zeros(3),) * 2
-    )
-    extent = float((high - low).max())
-    if not extent > 0.0:
-        raise ValueError("an object without extent cannot be normalised")
-    factor = VALIDATOR_EXTENT / extent
+    low, high = _box(gaussians)
+    factor = USUAL_EXTENT / float((high - low).max())
     middle = float(gaussians.means.double().mean())
     return replace(
         gaussians,
@@ -99,3 +104,12 @@ def normalised_as_validator(gaussians: Gaussians) -> Gaussians:
         scales=gaussians.scales * factor,
         opacities=(gaussians.opacities / factor).clamp(0.0, 1.0),
     )
+
+
+def _box(gaussians: Gaussians) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:
+    """Both corners of the box of all centres."""
+    if gaussians.num_splats:
+        low, high = gaussians.means.aminmax(dim=0)
+        if bool((high > low).any()):
+            return low, high
+    raise ValueError("an object without extent cannot be looked at")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, InstanceOf, WithJsonSchema
 
-from runners.formats import Wanted
+from runners.formats import Frame, Wanted
 from runners.jobs import Job, Result
 from validation.ranking import Rank, rank
 
@@ -97,14 +97,18 @@ class MeshResult(Result):
 
 
 class JudgeJob(Job):
-    """Judge the splats in the file `ply`.
+    """Judge the splats in the file `ply`, which may be an SPZ or a GLB as well.
 
     Attributes:
+        frame: Axes of a PLY or SPZ; None are those that this service's PLYs have.
+        sheet: Draw a contact sheet too.
         prompt: What they shall show; None if only a picture says so.
         picture: The cut-out object (HxWx4, straight alpha) that they shall resemble; None if nobody sent one.
     """
 
     ply: str = ""
+    frame: Frame | None = None
+    sheet: bool = False
     prompt: str | None = None
     picture: Image | None = None
 
@@ -116,7 +120,7 @@ class JudgeJob(Job):
 class JudgeResult(Result):
     """`reason` says why the object does not pass; a `convincing` one does, and is worth no second attempt.
 
-    `gate` is what it failed, in a word; the numbers are those of `validation.scores`.
+    `gate` is what it failed, in a word; the numbers are those of `validation.scores`. `sheet` is a PNG.
     """
 
     passed: bool = False
@@ -128,6 +132,9 @@ class JudgeResult(Result):
     aesthetics: float | None = None
     total: float | None = None
     parts: dict[str, float] = Field(default_factory=dict)
+    num_splats: int | None = None
+    extent: float | None = None
+    sheet: bytes = b""
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from configuration import Configuration
+from configuration.schema import ValidationOptions
 from configuration.stages import StageName, entry_of
 from runners.process import graph_recorder
 from runners.weights import stage_weights
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from models.image.text_to_image import TextToImage
     from models.matte import MatteCutter
     from models.trellis.image_to_3d import ImageTo3D
+    from rendering.view_sets import ViewSet
     from validation.scorers import ViewScorer
 
 Maker = Callable[[Configuration, str], Any]  # of the configuration and the device that the process has
@@ -155,3 +157,12 @@ def make_validation(configuration: Configuration, device: str) -> "ViewScorer":
         dtype=getattr(torch, settings.precision),
         recorder=graph_recorder(configuration, "validation", fast_paths=settings.fast_paths),
     )
+
+
+def view_set(options: ValidationOptions) -> "ViewSet":
+    """The views that the scorer looks at."""
+    from rendering.view_sets import orbit_views, validator_views
+
+    if options.view_set == "validator":
+        return validator_views()
+    return orbit_views(options.views, size=options.view_size)

@@ -8,13 +8,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from runners.formats import Wanted
+from runners.formats import Frame, Wanted
 from runners.handover import AbandonedError
 
 if TYPE_CHECKING:
     from models.gaussians.gaussians import Gaussians
+    from runners.uploads import Sound
     from validation.gates import Rejection
-    from validation.geometry import Geometry
 
 
 def identity_of(ply: str) -> tuple[int, ...]:
@@ -65,16 +65,16 @@ def read_splats(ply: str, *, frame: Literal["validator", "standard"], device: st
     return rotate_frame(splats, source=frame, target="validator")
 
 
-def inspected(ply: str) -> "Geometry | Rejection":
-    """What the gates look at in a reserved file's bytes, or the gate that the file itself fails.
+def look_at_reserved(ply: str, *, frame: Frame, device: str, min_splats: int) -> "Sound | Rejection":
+    """`runners.uploads.look_at` of a reserved file.
 
     Raises:
         AbandonedError: The reservation is gone.
     """
-    from validation.submission import inspect
+    from runners.uploads import look_at
 
-    with _reserved(ply) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return inspect(data)
+    with _reserved(ply) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as data:
+        return look_at(data, frame=frame, device=device, min_splats=min_splats)
 
 
 @contextmanager

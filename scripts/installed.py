@@ -28,6 +28,17 @@ def generate() -> NoReturn:
     _run(program)
 
 
+def validate() -> NoReturn:
+    """`fast3d-validate FILE... [OPTIONS]`: judges files of splats."""
+
+    def program() -> int:
+        from scripts.validate import main
+
+        return main()
+
+    _run(program)
+
+
 def weights() -> NoReturn:
     """`fast3d-weights [OPTIONS]`: fetches a profile's published weights."""
 

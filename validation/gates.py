@@ -2,7 +2,8 @@
 
 The subnet's validator has gates of its own (count, opacity, rotations); a miner's client dies of a PLY that
 its SPZ compressor does not read (header, length), the gateway takes 100 MiB (size), and SPZ keeps positions
-up to 2048 in steps of 1/4096 (extent). Limits are those of the programs that read our files, not ours.
+up to 2048 in steps of 1/4096 (extent). What cannot be read at all fails the gate `format`. Limits are those
+of the programs that read our files, not ours.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 from models.gaussians.limits import MAX_SPLATS
 from validation.geometry import Geometry
 
-Gate = Literal["size", "header", "length", "count", "finite", "opacity", "rotations", "extent"]
+Gate = Literal["format", "size", "header", "length", "count", "finite", "opacity", "rotations", "extent"]
 
 MAX_FILE_BYTES = 100 * 2**20
 MAX_FAINT_SHARE = 0.8
@@ -33,6 +34,12 @@ class Rejection:
 
     def __str__(self) -> str:
         return f"{self.gate}: {self.sentence}"
+
+
+def too_large(num_bytes: int) -> Rejection:
+    """Of a file above `MAX_FILE_BYTES`."""
+    limit = MAX_FILE_BYTES // 2**20
+    return Rejection(gate="size", sentence=f"the file has {num_bytes} bytes, at most {limit} MiB are taken")
 
 
 def failed_gate(geometry: Geometry, *, min_splats: int) -> Rejection | None:

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from models.gaussians.limits import MAX_SPLATS
-from validation.gates import MAX_FILE_BYTES, Rejection
+from validation.gates import MAX_FILE_BYTES, Rejection, too_large
 from validation.geometry import FAINT_OPACITY, IDENTITY_TOLERANCE, Geometry
 
 PLACE = ("x", "y", "z")
@@ -48,10 +48,7 @@ def inspect(data: bytes | mmap) -> Geometry | Rejection:
     The header's count is believed only if the file is as long as it says. Nothing is kept of `data`.
     """
     if len(data) > MAX_FILE_BYTES:
-        limit = MAX_FILE_BYTES // 2**20
-        return Rejection(
-            gate="size", sentence=f"the file has {len(data)} bytes, at most {limit} MiB are taken"
-        )
+        return too_large(len(data))
     layout = read_layout(data)
     if isinstance(layout, Rejection):
         return layout

@@ -136,7 +136,8 @@ def test_an_installed_project_tells_its_own_commands(binaries: Path, tmp_path: P
     )
     assert "fast3d-serve" in done.stderr
     assert done.returncode == 1
-    assert "usage: fast3d-generate" in run([binaries / "fast3d-generate", "--help"], cwd=tmp_path)
+    for name in ("fast3d-generate", "fast3d-validate"):
+        assert f"usage: {name}" in run([binaries / name, "--help"], cwd=tmp_path)
 
 
 def test_nothing_common_is_installed_beside_other_peoples_packages(binaries: Path) -> None:

@@ -11,7 +11,7 @@ from command_line.places import ROOT
 from export.ply import read_ply
 from models.gaussians.gaussians import Gaussians
 from rendering.renderer import create_renderer
-from rendering.view_sets import normalised_as_validator, orbit_views, validator_views
+from rendering.view_sets import at_usual_size, normalised_as_validator, orbit_views, validator_views
 from tests.stand_ins.fakes import ball
 
 HAMBURGER = ROOT.parent / "shared" / "data" / "splats" / "hamburger.ply"
@@ -77,8 +77,19 @@ def test_a_stray_shrinks_the_object() -> None:
 
 def test_what_has_no_extent_is_refused() -> None:
     for nothing in (box((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)), ball((0.5, 0.5, 0.5), seed=0, count=0)):
-        with pytest.raises(ValueError, match="extent"):
-            normalised_as_validator(nothing)
+        for placed in (normalised_as_validator, at_usual_size):
+            with pytest.raises(ValueError, match="extent"):
+                placed(nothing)
+
+
+def test_an_orbit_sees_any_object_in_the_middle_and_ours_as_they_are() -> None:
+    ours = box((-0.75, 0.0, 0.1), (0.75, 0.0, -0.1))
+    assert at_usual_size(ours) is ours
+    large = box((10.0, 0.0, 0.0), (16.0, 3.0, 0.0))
+    seen = at_usual_size(large)
+    torch.testing.assert_close(seen.means, torch.tensor([[-0.75, -0.375, 0.0], [0.75, 0.375, 0.0]]))
+    torch.testing.assert_close(seen.scales, large.scales / 4)
+    torch.testing.assert_close(seen.opacities, large.opacities)
 
 
 def test_an_object_of_the_usual_size_looks_as_it_is() -> None:
