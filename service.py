@@ -19,8 +19,20 @@ from gateway.admission import Admission
 from gateway.checked import takes_checked
 from gateway.connections import install
 from gateway.cors import Cors
-from gateway.descriptions import Bytes, Formats, Picture, Prompt, Seed, Size, Splats, VideoSize, body_of
+from gateway.descriptions import (
+    Bytes,
+    Formats,
+    Picture,
+    Prompt,
+    Seed,
+    Size,
+    Splats,
+    Upload,
+    VideoSize,
+    body_of,
+)
 from gateway.film_times import FilmTimes, frames_of
+from gateway.judging import JudgingRequest
 from gateway.middleware import ContractMiddleware
 from gateway.parameters import RANDOM_SEED
 from gateway.pictures.limits import PictureLimits
@@ -208,6 +220,20 @@ class Miner:
         )
         return await self._answer(request)
 
+    @takes_checked
+    @bentoml.api(route="/validate", output_spec=body_of("application/json"))
+    async def validate(
+        self,
+        file: Upload,
+        prompt: Prompt = "",
+        image_b64: Picture = None,
+        frame: Frame = CONFIGURATION.frame,
+        sheet: bool = False,
+    ) -> Response:
+        """The verdict on a PLY, SPZ or splat GLB, as on an object of the service's own."""
+        request = JudgingRequest(file=file, prompt=prompt, picture=image_b64, frame=frame, sheet=sheet)
+        return await self._admission.judge(request)
+
     async def _answer(self, request: GenerationRequest) -> Response:
         return self._responses.refusal(request) or await self._admission.answer(request)
 
@@ -225,6 +251,7 @@ Miner.add_asgi_middleware(  # type: ignore[attr-defined]
     max_body_bytes=OPTIONS.max_body_bytes,
     body_seconds=HTTP.body_seconds,
     pictures=PictureLimits(**asdict(CONFIGURATION.pictures)),
+    max_upload_bytes=OPTIONS.max_upload_bytes,
 )
 Miner.add_asgi_middleware(  # type: ignore[attr-defined]
     ReadyProbe, probes=PROBES, retry_after_seconds=OPTIONS.retry_after_seconds

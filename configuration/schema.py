@@ -60,6 +60,7 @@ class GatewayOptions:
     video_deadline_seconds: Seconds
     retry_after_seconds: Annotated[Whole, Field(ge=1, le=600)]
     max_body_bytes: Annotated[Whole, Field(ge=4096, le=2**30)]
+    max_upload_bytes: Annotated[Whole, Field(ge=4096, le=100 * 2**20)]
     handover_folder: Text
     handover: Literal["files", "inline", "auto"]
 

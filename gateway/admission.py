@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from configuration.schema import GatewayOptions
 from gateway.attempts import Outcome
 from gateway.errors import HttpError
+from gateway.judging import VERDICT, JudgingRequest, judged
 from gateway.metrics import IN_WORK, RESULTS
 from gateway.pipeline import Pipeline
 from gateway.request import GenerationRequest, Work
@@ -75,11 +76,21 @@ class Admission:
         """The response to one request; never raises."""
         options = self._options
         seconds = options.deadline_seconds if request.is_quick else options.video_deadline_seconds
+        return await self._answered(request.formats, seconds, partial(self._make, request))
+
+    async def judge(self, request: JudgingRequest) -> Response:
+        """The verdict on a file; never raises."""
+        return await self._answered((VERDICT,), self._options.deadline_seconds, partial(self._judge, request))
+
+    async def _answered(
+        self, products: Sequence[str], seconds: float, make: Callable[[Stopwatch], Awaitable[Response]]
+    ) -> Response:
+        """What `make` gives, or why it cannot."""
         watch = Stopwatch(seconds)
         try:
-            with self._admitted(request.formats):
+            with self._admitted(products):
                 async with asyncio.timeout(seconds):
-                    response = await self._make(request, watch)
+                    response = await make(watch)
         except TimeoutError:
             response = HttpError(504, f"the result was not ready within {seconds:g} s").response()
         except HttpError as error:
@@ -99,6 +110,15 @@ class Admission:
             response = await self._responses.respond(work) if outcome.rejection is None else rejected(outcome)
         response.headers.update({"X-Seed": str(outcome.seed), **score_headers(outcome.verdict)})
         return response
+
+    async def _judge(self, request: JudgingRequest, watch: Stopwatch) -> Response:
+        try:
+            with self._handover.reserve() as files:
+                return await judged(request, files, watch, self._pipeline.stages)
+        except StageFailedError as error:
+            if error.failure.kind == "empty_matte":
+                raise HttpError(422, f"the picture shows no object: {error.failure.detail}") from error
+            raise
 
     def _spare_seconds(self, watch: Stopwatch) -> float:
         """Half of what is left of one request's time, nothing while others are in work."""

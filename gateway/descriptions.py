@@ -43,6 +43,14 @@ Picture = Annotated[
         " (Content-Type: image/*).",
     ),
 ]
+Upload = Annotated[
+    InstanceOf[bytes],
+    WithJsonSchema({"type": "string", "format": "binary"}),
+    Field(
+        description="A PLY, SPZ or GLB with splats, as a form's file or as the body itself"
+        " (any Content-Type that is no form's and no picture's)."
+    ),
+]
 Formats = Annotated[tuple[str, ...], *_written("ply")]
 Seed = Annotated[int, _within(SEED)]
 Size = Annotated[float, _within(SIZE)]

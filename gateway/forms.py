@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from gateway.errors import HttpError
-from gateway.parameters import NAMES
+from gateway.parameters import FILE, NAMES, SHEET
 from gateway.pictures.fields import WHOLE_BODY
 from gateway.pictures.headers import format_of
 from runners.logs import escaped
@@ -61,7 +61,7 @@ def merged(pairs: Iterable[tuple[str, object]]) -> Fields:
     """
     fields: Fields = {}
     for name, value in pairs:
-        if name in NAMES and name in fields and fields[name] != value:
+        if name in (*NAMES, FILE, SHEET) and name in fields and fields[name] != value:
             raise HttpError(422, f"{name} has two values")
         fields[name] = value
     return fields

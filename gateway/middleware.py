@@ -20,7 +20,7 @@ from gateway.bounded_metrics import BoundedMetrics
 from gateway.checked import with_parameters
 from gateway.errors import HttpError
 from gateway.forms import accepts, check_encoding
-from gateway.intake import Intake
+from gateway.intake import MAX_UPLOAD, Intake
 from gateway.parameters import FIELDS_OF_PATH
 from gateway.pictures.limits import PictureLimits
 from gateway.progress import HEADER as PROGRESS_HEADER
@@ -42,6 +42,7 @@ class ContractMiddleware:
         max_body_bytes: int,
         body_seconds: float = 30.0,
         pictures: PictureLimits | None = None,
+        max_upload_bytes: int = MAX_UPLOAD,
     ) -> None:
         """Wraps `app`.
 
@@ -50,9 +51,15 @@ class ContractMiddleware:
             max_body_bytes: Above it a body without a picture is answered with 413.
             body_seconds: A body that is not complete by then is answered with 408.
             pictures: What a picture may have; by default the usual limits.
+            max_upload_bytes: Above it a file that shall be judged is answered with 413.
         """
         self.app = app
-        self.intake = Intake(pictures or PictureLimits(), max_bytes=max_body_bytes, seconds=body_seconds)
+        self.intake = Intake(
+            pictures or PictureLimits(),
+            max_bytes=max_body_bytes,
+            seconds=body_seconds,
+            max_upload_bytes=max_upload_bytes,
+        )
         self.metrics = BoundedMetrics(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -86,7 +86,10 @@ FIELDS_OF_PATH: Mapping[str, tuple[Field, ...]] = {
     "/generate": (SEED, FRAME, SIZE, SPZ_VERSION, VIDEO_RES, SPLATS, BYTES),
     "/generate_video": (SEED, VIDEO_RES),
     "/generate_mesh": (SEED, SIZE),
+    "/validate": (FRAME,),
 }
+JUDGING = "/validate"
+FILE, SHEET = "file", "sheet"
 PICTURE = "image_b64"
 PICTURE_FIELDS = (PICTURE, "image", "prompt_image_file")
 COMPETITION_FIELD = "prompt_image_file"  # of the subnet's image competitions, which want the standard frame
@@ -99,7 +102,7 @@ def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[st
     Raises:
         HttpError: 422 for a name that the path does not take, or one that also has another value.
     """
-    known = ["prompt", EXACT, *(field.name for field in FIELDS_OF_PATH[path])]
+    known = ["prompt", *_booleans(path), *(field.name for field in FIELDS_OF_PATH[path])]
     known += ["format"] if path == "/generate" else []
     both = dict(fields)
     for name, value in _query_pairs(query):
@@ -109,6 +112,11 @@ def with_query(path: str, fields: Mapping[str, object], query: bytes) -> dict[st
             raise HttpError(422, f"{name} has two values")
         both.setdefault(name, value)
     return both
+
+
+def _booleans(path: str) -> tuple[str, ...]:
+    """The parameters of a path that are true or false."""
+    return (SHEET,) if path == JUDGING else (EXACT,)
 
 
 def _query_pairs(query: bytes) -> list[tuple[str, str]]:
@@ -124,21 +132,23 @@ def check_parameters(path: str, fields: Mapping[str, object], *, with_picture: b
     Args:
         path: Where the request goes.
         fields: Without its picture.
-        with_picture: Whether there is one; a prompt is wanted only where there is none.
+        with_picture: Whether there is one; a prompt is wanted only where there is none, and never for a file.
 
     Raises:
         HttpError: 422 for a missing or bad value.
     """
     parameters: Parameters = {}
-    if not with_picture or fields.get("prompt") not in (None, ""):
+    may_be_silent = with_picture or path == JUDGING
+    if not may_be_silent or fields.get("prompt") not in (None, ""):
         parameters["prompt"] = _prompt(fields.get("prompt"))
     formats: tuple[str, ...] = ("ply",)
     for field in FIELDS_OF_PATH[path]:
         value = fields.get(field.name)
         if value is not None and value != "":
             parameters[field.name] = _value(field, value)
-    if fields.get(EXACT) not in (None, ""):
-        parameters[EXACT] = _boolean(EXACT, fields[EXACT])
+    for name in _booleans(path):
+        if fields.get(name) not in (None, ""):
+            parameters[name] = _boolean(name, fields[name])
     if path == "/generate" and fields.get("format") not in (None, ""):
         formats = parameters["format"] = split_formats(fields["format"])
     for name in SOURCES_OF.keys() & parameters.keys():

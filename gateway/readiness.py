@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from configuration.stages import NAMES, STAGES, StageName
 from gateway.age import seconds_since_start
+from gateway.judging import VERDICT
 from gateway.pipeline import Pipeline, Stages
 from gateway.runner_client import RunnerClient, StageFailedError
 from gateway.workers import EachOf, Workers, ask
@@ -262,5 +263,7 @@ def describe_restarts(team: Team) -> str:
 
 
 def stages_of(product: str) -> tuple[StageName, ...]:
-    """What a format needs; only the PLY is made without the stages that make files."""
+    """What a format needs; only the PLY is made without the stages that make files, a verdict with few."""
+    if product == VERDICT:
+        return ("matting", "validation")
     return MINING if product == "ply" else NAMES

@@ -1,6 +1,7 @@
 """A real server with stand-in models: processes, concurrency, crashes and leaving."""
 
 import asyncio
+import base64
 import contextlib
 import os
 import subprocess
@@ -129,6 +130,19 @@ def test_metrics_come_from_every_process(server: str) -> None:
     assert 'runner_name="image_to_3d"' in text
     assert 'fast_3d_miner_stage_seconds_count{stage="image_to_3d"}' in text
     assert 'fast_3d_miner_results_total{status="200"}' in text
+
+
+def test_a_sent_file_gets_its_verdict_and_a_contact_sheet(server: str) -> None:
+    ply = httpx.post(f"{server}/generate/", data={"prompt": "mug"}, timeout=60).content
+    reply = httpx.post(
+        f"{server}/validate/",
+        files={"file": ("mug.ply", ply)},
+        data={"prompt": "mug", "sheet": "1"},
+        timeout=60,
+    )
+    verdict = reply.json()
+    assert (reply.status_code, verdict["passed"], verdict["num_splats"]) == (200, True, 7000)
+    assert base64.b64decode(verdict["contact_sheet"]).startswith(b"\x89PNG")
 
 
 def test_an_oversized_body_is_answered_not_cut_off(server: str) -> None:

@@ -9,6 +9,7 @@ OPTIONS = GatewayOptions(
     video_deadline_seconds=1.0,
     retry_after_seconds=7,
     max_body_bytes=4096,
+    max_upload_bytes=4096,
     handover_folder="auto",
     handover="auto",
 )
