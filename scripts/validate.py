@@ -82,9 +82,15 @@ class Validator:
         )
 
     def judged(
-        self, data: bytes, *, frame: Frame | None, prompt: str | None, picture: Pixels | None
+        self,
+        data: bytes,
+        *,
+        frame: Frame | None,
+        prompt: str | None,
+        picture: Pixels | None,
+        sheet: bool = True,
     ) -> tuple[JudgeResult, bytes | None]:
-        """The verdict, and a contact sheet if there is anything to show."""
+        """The verdict, and a contact sheet if one is wanted and there is anything to show."""
         from validation.judging import Candidate
 
         look = look_at(
@@ -97,7 +103,7 @@ class Validator:
             return rejected(look), None
         candidate = Candidate(splats=look.splats, geometry=look.geometry, prompt=prompt, picture=picture)
         (verdict,) = self._judge.verdicts([candidate])
-        return result_of(look, verdict), self._sheet(look)
+        return result_of(look, verdict), self._sheet(look) if sheet else None
 
     def cut_out(self, picture: Pixels) -> Pixels:
         """The picture's object, as the service cuts it out.
