@@ -24,7 +24,7 @@ from typing import Any
 from bentoml.exceptions import BentoMLException
 
 from configuration.stages import NAMES
-from gateway.attempts import Outcome, seeds, until_passed
+from gateway.attempts import AttemptTimes, Outcome, seeds, until_passed
 from gateway.film_times import FilmTimes
 from gateway.parameters import RANDOM_SEED
 from gateway.pictures.decoding import Pixels
@@ -108,6 +108,7 @@ class Pipeline:
         self.film_times = film_times or FilmTimes(num_frames=1, deadline_seconds=math.inf)
         self._meshes = meshes
         self._max_retries = max_retries
+        self._attempt_times = AttemptTimes()
 
     async def make_ply(self, work: Work, *, spare_seconds: Callable[[], float] = lambda: 0.0) -> Outcome:
         """Fills the reserved PLY with an object that passed validation, or says why not.
@@ -120,7 +121,9 @@ class Pipeline:
             StageFailedError: A failure that another seed cannot cure.
         """
         following = seeds(work.request.seed, 1 + self._max_retries)
-        outcome, took = await until_passed(partial(self._attempt, work), following)
+        outcome, took = await until_passed(
+            partial(self._attempt, work), following, self._attempt_times, lambda: work.watch.remaining
+        )
         next_seed = next(following, None)
         if next_seed is None or work.request.seed != RANDOM_SEED or not outcome.is_doubtful:
             return outcome

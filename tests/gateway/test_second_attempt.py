@@ -12,7 +12,7 @@ from bentoml.exceptions import ServiceUnavailable
 from starlette.responses import Response
 
 from gateway.admission import Admission
-from gateway.attempts import Outcome
+from gateway.attempts import AttemptTimes, Outcome, until_passed
 from gateway.parameters import RANDOM_SEED
 from gateway.pipeline import Pipeline, Stages
 from gateway.request import GenerationRequest, Work
@@ -218,3 +218,49 @@ class _Each:
 
     async def make_ply(self, *arguments: Any, **options: Any) -> Outcome:
         return await next(self._next).make_ply(*arguments, **options)
+
+
+async def settled(alignments: Sequence[float | None], *, left: Sequence[float]) -> tuple[Outcome, int]:
+    """What comes of attempts of 10 s each, with so many seconds left after each; and how many were made."""
+    times, seconds, made = AttemptTimes(), iter(left), 0
+    times.note(10.0)
+
+    async def attempt(seed: int) -> Outcome:
+        nonlocal made
+        made += 1
+        alignment = alignments[made - 1]
+        if alignment is None:
+            return Outcome(seed=seed, rejection="empty_matte: nothing", failed="empty_matte")
+        passed = alignment > 0
+        verdict = JudgeResult(passed=passed, alignment=alignment, gate=None if passed else "alignment")
+        return Outcome(
+            seed=seed, rejection=None if passed else "alignment", failed=verdict.gate, verdict=verdict
+        )
+
+    outcome, _ = await until_passed(attempt, iter(range(5)), times, lambda: next(seconds))
+    return outcome, made
+
+
+async def test_another_attempt_starts_only_if_it_fits_into_what_is_left() -> None:
+    assert (await settled([-0.5, 0.5], left=[10.1]))[1] == 2
+    outcome, made = await settled([-0.5, 0.5], left=[9.9])
+    assert (made, outcome.rejection, outcome.seed) == (1, "alignment", 0)
+    outcome, made = await settled([None, 0.5], left=[9.9])  # that an attempt broke off early tells nothing
+    assert (made, outcome.failed) == (1, "empty_matte")
+
+
+async def test_of_attempts_that_failed_the_best_one_is_told() -> None:
+    outcome, made = await settled([-0.5, -0.1, None, -0.3, -0.2], left=[99.0] * 5)
+    assert (made, outcome.seed, outcome.verdict.alignment) == (5, 1, -0.1)
+    outcome, _ = await settled([None] * 5, left=[99.0] * 5)
+    assert outcome.seed == 4  # of equal ones the last
+
+
+def test_the_longest_of_the_last_few_attempts_is_expected() -> None:
+    times = AttemptTimes()
+    assert times.expected == 0.0
+    for seconds in (30.0, *[2.0] * 6, 3.0):
+        times.note(seconds)
+    assert times.expected == 30.0
+    times.note(1.0)
+    assert times.expected == 3.0  # the slow one is long ago
