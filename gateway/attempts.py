@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from gateway.metrics import REJECTIONS
 from gateway.parameters import MAX_SEED, RANDOM_SEED
+from gateway.scores import observe
 from runners.messages import JudgeResult
 
 LATELY = 8  # attempts
@@ -82,6 +83,7 @@ async def until_passed(
         started = time.perf_counter()
         outcome = await attempt(seed)
         took = time.perf_counter() - started
+        observe(outcome.verdict)
         if outcome.has_verdict:
             times.note(took)
         if outcome.rejection is None:

@@ -138,6 +138,7 @@ class Pipeline:
             try:
                 async with asyncio.timeout(limit):
                     second = await self._attempt(replace(work, files=other), seed)
+                    observe(second.verdict)
             except (TimeoutError, StageFailedError, BentoMLException) as error:
                 logger.warning("the first of two attempts is kept, the second one failed: %r", error)
                 return first
@@ -231,7 +232,6 @@ class Pipeline:
             sent = None if request.picture is None else cut_out
             judge_job = work.job(JudgeJob, prompt=request.prompt or None, picture=sent, ply=ply)
             verdict = await self.stages.validation.run(judge_job, work.watch)
-            observe(verdict)
         except StageFailedError as error:
             if error.failure.is_worth_retrying:
                 kind = error.failure.kind
