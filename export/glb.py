@@ -48,7 +48,7 @@ def write_glb(mesh: FinishedMesh, *, name: str = "object", watertight: bool | No
         images = _images(buffer.view(_jpeg(mesh.texture)))
         material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
     elif mesh.colors is not None:
-        attributes["COLOR_0"] = buffer.accessor(_linear_shorts(mesh.colors), "VEC4", normalized=True)
+        attributes["COLOR_0"] = buffer.accessor(_vertex_colors(mesh.colors), "VEC3")
     indices = buffer.indices(mesh.faces, len(mesh.vertices))
     asset: dict[str, Any] = {"version": "2.0", "generator": GENERATOR}
     if watertight is not None:
@@ -92,8 +92,7 @@ def _jpeg(texture: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _linear_shorts(colors: NDArray[Any]) -> NDArray[np.uint16]:
-    """Linear RGB and an opaque alpha: glTF's vertex colours are linear, and 8 bits would show bands."""
-    linear = linear_from_srgb(np.clip(colors, 0.0, 1.0))
-    rgba = np.concatenate([linear, np.ones_like(linear[:, :1])], axis=1)
-    return np.rint(rgba * 65535.0).astype("<u2")
+def _vertex_colors(colors: NDArray[Any]) -> NDArray[np.float32]:
+    """Linear RGB, as glTF has it: 8 bits would show bands, and trimesh takes 16 for values up to 65535."""
+    linear: NDArray[np.float32] = linear_from_srgb(np.clip(colors, 0.0, 1.0)).astype("<f4")
+    return linear

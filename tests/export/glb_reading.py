@@ -13,9 +13,9 @@ def document_of(data: bytes) -> dict[str, Any]:
 
 
 def vertex_colors(data: bytes) -> np.ndarray:
-    """Linear RGBA of every vertex of the first mesh, 0 to 1."""
+    """Linear RGB of every vertex of the first mesh, 0 to 1."""
     document = document_of(data)
     accessor = document["accessors"][document["meshes"][0]["primitives"][0]["attributes"]["COLOR_0"]]
     binary = 20 + int.from_bytes(data[12:16], "little") + 8
     start = binary + document["bufferViews"][accessor["bufferView"]]["byteOffset"]
-    return np.frombuffer(data, "<u2", 4 * accessor["count"], start).reshape(-1, 4) / 65535
+    return np.frombuffer(data, "<f4", 3 * accessor["count"], start).reshape(-1, 3)
