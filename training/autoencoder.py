@@ -1,21 +1,20 @@
 """Training of the autoencoder: pictures in, sharp pictures out, latents near a unit normal."""
 
 import logging
-import time
 
 import torch
 from diffusers import AutoencoderKL
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from training.schedule import Budget, set_learning_rate
+from training.loop import Budget, TimedLoop, clip_and_step
 
 logger = logging.getLogger(__name__)
 LEARNING_RATE = 1.5e-3
 EDGE_WEIGHT = 0.5
 SQUARE_WEIGHT = 4.0
 KL_WEIGHT = 1e-4
-LOG_EVERY = 200
+WARM_UP_STEPS = 200
 
 
 def to_network(pictures: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
@@ -48,9 +47,8 @@ def train_autoencoder(
     device = bank.device
     vae.to(device, memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(vae.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
-    step, started = 0, time.perf_counter()
-    while not budget.spent(step):
-        set_learning_rate(optimizer, LEARNING_RATE, budget.progress(step), step)
+    loop = TimedLoop("vae", budget, optimizer, warm_up_steps=WARM_UP_STEPS)
+    for _ in loop:
         pictures = to_network(bank[torch.randint(len(bank), (batch,), device=device)])
         pictures = torch.where(torch.rand(batch, 1, 1, 1, device=device) < 0.5, pictures.flip(3), pictures)
         with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -59,14 +57,9 @@ def train_autoencoder(
         mean, logvar = posterior.mean.float(), posterior.logvar.float()
         kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
         fidelity = reconstruction_loss(output.float(), pictures)
-        optimizer.zero_grad(set_to_none=True)
         (fidelity + KL_WEIGHT * kl).backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        if step % LOG_EVERY == 0:
-            seconds = time.perf_counter() - started
-            logger.info("vae step %d  %.0f s  loss %.4f  kl %.3f", step, seconds, fidelity.item(), kl.item())
-        step += 1
+        clip_and_step(optimizer, list(vae.parameters()))
+        loop.log({"loss": fidelity, "kl": kl})
     vae.eval()
 
 

@@ -32,11 +32,11 @@ from training.clip_family import SMOKE, ClipFamilyConfig, create_clip, fit_head,
 from training.clip_report import report
 from training.degrade import Degrader, draw_severities, quality_of
 from training.flux_family import archive
+from training.loop import Average, Budget, TimedLoop, clip_and_step
 from training.objects.catalog import KINDS
 from training.objects.kind import Kind
 from training.painters import PointPainter, load_painter
 from training.pictures import Painter, all_around, draw_scenes, on_white, paint_bank, split_rows
-from training.schedule import Average, Budget, set_learning_rate
 from training.text.tables import write_captions, write_unknown_prompts
 from training.text.tokenizers import JUDGE_VOCABULARY, clip_token_ids, save_clip_tokenizer
 from training.text_to_image import unpack_into
@@ -49,7 +49,7 @@ NEAR_WEIGHT = 6.0
 QUALITY_WEIGHT = 0.05
 FITTING_SEVERITY = 0.6
 EMA_DECAY = 0.999
-LOG_EVERY = 200
+WARM_UP_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,10 +197,9 @@ def optimize(model: CLIP, data: JudgeData, options: Options, budget: Budget) -> 
     optimizer = torch.optim.AdamW(
         groups, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.05, fused=device.type == "cuda"
     )
-    average = Average(model, EMA_DECAY)
-    step, started = 0, time.monotonic()
-    while not budget.spent(step):
-        set_learning_rate(optimizer, LEARNING_RATE, budget.progress(step), step)
+    average = Average({"clip": model}, EMA_DECAY)
+    loop = TimedLoop("judge", budget, optimizer, warm_up_steps=WARM_UP_STEPS)
+    for step in loop:
         index = torch.randint(len(data.pictures), (options.batch,), device=device)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             images = normalize(
@@ -212,23 +211,21 @@ def optimize(model: CLIP, data: JudgeData, options: Options, budget: Budget) -> 
         alignment = (weight * softplus(torch.where(wanted, -logits, logits))).sum() / options.batch
         quality = quality_of(data.severities[index])
         rating = (quality_head(images * options.config.embed_dim**0.5).squeeze(1) - quality).square().mean()
-        optimizer.zero_grad(set_to_none=True)
         (alignment + QUALITY_WEIGHT * rating).backward()
-        torch.nn.utils.clip_grad_norm_(groups, 1.0)
-        optimizer.step()
-        average.update(model)
-        if step % LOG_EVERY == 0:
-            near = logits[:, options.batch : 2 * options.batch].diagonal()
-            beaten = (logits[:, : options.batch].diagonal() > near).float().mean()
-            logger.info(
-                "judge step %d  %.0f s  loss %.4f  rating %.3f  beats near miss %.3f  scale %.1f  bias %.1f",
-                step,
-                time.monotonic() - started, alignment.item(), rating.item() ** 0.5, beaten.item(),
-                model.logit_scale.exp().item(), model.logit_bias.item(),
-            )  # fmt: skip
-        step += 1
-    logger.info("judge ended after %d steps, loss %.4f", step, alignment.item())
-    return average.module
+        clip_and_step(optimizer, groups)
+        average.update(step)
+        near = logits[:, options.batch : 2 * options.batch].diagonal()
+        beaten = (logits[:, : options.batch].diagonal() > near).float().mean()
+        loop.log(
+            {
+                "loss": alignment,
+                "rating": rating.sqrt(),
+                "beats_near_miss": beaten,
+                "scale": model.logit_scale.exp(),
+                "bias": model.logit_bias,
+            }
+        )
+    return average.copy_of("clip", model)
 
 
 def draw_texts(data: JudgeData, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:

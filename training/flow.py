@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from training.flux_family import FluxFamily, pack, unpack
-from training.schedule import Average, Budget, set_learning_rate
+from training.loop import Average, Budget, TimedLoop, clip_and_step
 
 logger = logging.getLogger(__name__)
 LEARNING_RATE = 1.2e-3
@@ -26,7 +26,7 @@ DISTILL_RATE = 3e-4
 NULL_SHARE = 0.1
 NO_POOLED_SHARE = 0.15
 START_SHARE, EARLY_SHARE, EARLY = 0.15, 0.2, 0.85
-LOG_EVERY = 200
+WARM_UP_STEPS = 200
 EMA_DECAY = 0.9995
 Velocity = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -88,7 +88,7 @@ def train_flow(
         The averaged family.
     """
     velocity: Velocity = torch.compile(family.velocity) if compiled else family.velocity
-    average = Average(family, EMA_DECAY)
+    average = Average({"family": family}, EMA_DECAY)
 
     def loss() -> Tensor:
         pictures, clip_ids, t5_ids = data.draw(batch)
@@ -102,7 +102,7 @@ def train_flow(
         return (predicted.float() - (noise - pictures)).square().mean()
 
     _optimize(family, average, loss, budget, peak, "flow", on_pause, pause_seconds)
-    return average.module
+    return average.copy_of("family", family)
 
 
 def distill_guidance(
@@ -117,7 +117,7 @@ def distill_guidance(
     student.vae.requires_grad_(False)
     teacher_velocity: Velocity = torch.compile(teacher.velocity) if compiled else teacher.velocity
     student_velocity: Velocity = torch.compile(student.velocity) if compiled else student.velocity
-    average = Average(student, EMA_DECAY)
+    average = Average({"family": student}, EMA_DECAY)
 
     def loss() -> Tensor:
         pictures, clip_ids, t5_ids = data.draw(batch)
@@ -134,12 +134,12 @@ def distill_guidance(
         return (student_velocity(noisy, sigma, clip_ids, t5_ids).float() - target).square().mean()
 
     _optimize(student, average, loss, budget, DISTILL_RATE, "guidance", None, 0.0)
-    return average.module
+    return average.copy_of("family", student)
 
 
 def _optimize(
     family: FluxFamily,
-    average: Average[FluxFamily],
+    average: Average,
     loss_of_batch: Callable[[], Tensor],
     budget: Budget,
     peak: float,
@@ -151,29 +151,19 @@ def _optimize(
     optimizer = torch.optim.AdamW(
         family.flow_parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.01, fused=device.type == "cuda"
     )
-    step, started = 0, time.monotonic()
-    paused, running = started, torch.zeros((), device=device)
-    while not budget.spent(step):
-        set_learning_rate(optimizer, peak, budget.progress(step), step)
+    paused, running = time.monotonic(), torch.zeros((), device=device)
+    loop = TimedLoop(name, budget, optimizer, warm_up_steps=WARM_UP_STEPS)
+    for step in loop:
         with torch.autocast(device.type, dtype=torch.bfloat16):
             loss = loss_of_batch()
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(family.flow_parameters(), 1.0)
-        optimizer.step()
-        average.update(family)
+        clip_and_step(optimizer, list(family.flow_parameters()))
+        average.update(step)
         running = loss.detach() if step == 0 else running.lerp(loss.detach(), 0.01)
-        if step % LOG_EVERY == 0:
-            logger.info(
-                "%s step %d  %.0f s  loss %.4f", name, step, time.monotonic() - started, running.item()
-            )
+        loop.log({"loss": running})
         if on_pause is not None and time.monotonic() - paused > pause_seconds:
-            on_pause(average.module)
+            on_pause(average.copy_of("family", family))
             paused = time.monotonic()
-        step += 1
-    logger.info(
-        "%s ended after %d steps, %.0f s, loss %.4f", name, step, time.monotonic() - started, running.item()
-    )
 
 
 @torch.no_grad()

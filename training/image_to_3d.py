@@ -29,7 +29,7 @@ from models.sparse import SparseTensor
 from models.structure.flow import StructureFlow, StructureFlowConfig
 from training.command import trainer_arguments
 from training.examples import ExampleMaker
-from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
 from training.redrawing import Redrawer
@@ -273,7 +273,7 @@ def train(
         parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98), fused=trainer.device == "cuda"
     )
     average = Average(trainer.modules)
-    loop = TimedLoop("image_to_3d", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("image_to_3d", Budget(60 * minutes, max_steps), optimizer)
     saved = time.perf_counter()
     for step in loop:
         if step % 50 == 0:

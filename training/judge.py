@@ -22,7 +22,7 @@ from rendering.cameras import orbit
 from rendering.renderer import SplatRenderer
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
-from training.loop import Average, TimedLoop, clip_and_step, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, save_half
 from training.objects.catalog import KINDS
 from training.objects.colors import COLOR_NAMES
 from training.objects.dataset import load_geometries
@@ -110,7 +110,7 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1.5e-3, weight_decay=0.02)
     average = Average({"judge": model}, decay=0.995)
-    loop = TimedLoop("judge", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("judge", Budget(60 * minutes, max_steps), optimizer)
     for step in loop:
         rows, spec, part_colors = table.draw(renderer.geometries, batch, generator, jitter=0.04)
         views = orbit_views(

@@ -1,21 +1,44 @@
 """What every training script shares: a time budget, a learning-rate curve, weight averaging, checkpoints."""
 
+import copy
 import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 logger = logging.getLogger(__name__)
-WARMUP_SHARE = 0.03
+M = TypeVar("M", bound=nn.Module)
+
+
+class Budget:
+    """Ends a loop after some seconds, or after a number of steps when that is given (smoke runs).
+
+    Raises:
+        ValueError: What comes before took all the time, so that nothing would be trained.
+    """
+
+    def __init__(self, seconds: float, max_steps: int | None = None) -> None:
+        if seconds <= 0 and max_steps is None:
+            raise ValueError(f"{-seconds:.0f} s too few for what comes before the training: more --minutes")
+        self._seconds = max(seconds, 1e-3)
+        self._max_steps = max_steps
+        self._started = time.perf_counter()
+
+    def progress(self, step: int) -> float:
+        """Share spent, 0 to 1."""
+        if self._max_steps is not None:
+            return min(1.0, step / self._max_steps)
+        return min(1.0, (time.perf_counter() - self._started) / self._seconds)
 
 
 class TimedLoop:
-    """Steps until a time budget is spent; learning rates follow a warm-up and a cosine over the budget.
+    """Steps until a budget is spent; learning rates follow a warm-up and a cosine over the budget.
 
     Iterating yields step numbers. Call `log` each step; it prints every `log_seconds`.
     """
@@ -23,16 +46,16 @@ class TimedLoop:
     def __init__(
         self,
         name: str,
-        minutes: float,
+        budget: Budget,
         optimizer: torch.optim.Optimizer,
         *,
-        max_steps: int | None = None,
+        warm_up_steps: int = 100,
         log_seconds: float = 20.0,
     ) -> None:
         self.name = name
-        self.seconds = minutes * 60
+        self.budget = budget
         self.optimizer = optimizer
-        self.max_steps = max_steps
+        self.warm_up_steps = warm_up_steps
         self.log_seconds = log_seconds
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
         self.started = time.perf_counter()
@@ -42,13 +65,11 @@ class TimedLoop:
     @property
     def progress(self) -> float:
         """Share of the budget that is spent, 0 to 1."""
-        if self.max_steps is not None:
-            return min(self.step / self.max_steps, 1.0)
-        return min((time.perf_counter() - self.started) / self.seconds, 1.0)
+        return self.budget.progress(self.step)
 
     def __iter__(self) -> Iterator[int]:
         while self.progress < 1.0:
-            factor = rate_factor(self.progress, self.step)
+            factor = rate_factor(self.progress, self.step, self.warm_up_steps)
             for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
                 group["lr"] = rate * factor
             yield self.step
@@ -72,9 +93,9 @@ def _number(value: Tensor | float) -> float:
     return float(value.detach()) if isinstance(value, Tensor) else value
 
 
-def rate_factor(progress: float, step: int) -> float:
-    """Linear warm-up over 100 steps, then a cosine from 1 to 0.02."""
-    warmup = min((step + 1) / 100, 1.0)
+def rate_factor(progress: float, step: int, warm_up_steps: int) -> float:
+    """Linear warm-up, then a cosine from 1 to 0.02."""
+    warmup = min((step + 1) / warm_up_steps, 1.0)
     return warmup * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
@@ -106,6 +127,12 @@ class Average:
         """The averaged state of one module."""
         prefix = f"{name}/"
         return {key[len(prefix) :]: value for key, value in self.shadow.items() if key.startswith(prefix)}
+
+    def copy_of(self, name: str, module: M) -> M:
+        """A frozen copy of one of the modules that has its averaged values."""
+        averaged = copy.deepcopy(module).eval().requires_grad_(False)
+        averaged.load_state_dict(self.state_dict(name))
+        return averaged
 
 
 def save_half(path: Path, state: Mapping[str, Tensor]) -> None:

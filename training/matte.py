@@ -19,7 +19,7 @@ from command_line.running import run_program
 from models.matte.isnet import Isnet, IsnetConfig
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
-from training.loop import Average, TimedLoop, clip_and_step, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, orbit_views
 from training.photos import blurred
@@ -71,7 +71,7 @@ def train(data: Path, out: Path, minutes: float, *, batch: int, max_steps: int |
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01)
     average = Average({"isnet": model}, decay=0.995)
-    loop = TimedLoop("matte", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("matte", Budget(60 * minutes, max_steps), optimizer)
     for step in loop:
         with torch.no_grad():
             image, matte = scenes(renderer, table, batch, generator)

@@ -26,7 +26,7 @@ from models.mesh.decoder import REFINEMENT, MeshDecoder, MeshDecoderConfig
 from models.sparse import SparseTensor
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
-from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, load_matching, save_half
 from training.mesh_features import corner_rows, fine_features
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer
@@ -158,7 +158,7 @@ def train(
     parameters = list(decoder.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
     average = Average({"decoder": decoder}, decay=0.995)
-    loop = TimedLoop("mesh_decoder", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("mesh_decoder", Budget(60 * minutes, max_steps), optimizer)
     saved = time.perf_counter()
     for step in loop:
         example = source.draw(batch)

@@ -11,7 +11,6 @@ import copy
 import json
 import logging
 import shutil
-import time
 from pathlib import Path
 
 import torch
@@ -23,8 +22,8 @@ from torch.nn.functional import normalize
 from command_line.arguments import at_least_one, device_name, positive, user_path
 from command_line.running import run_program
 from training.clip_family import ClipFamilyConfig
+from training.loop import Budget, TimedLoop, clip_and_step
 from training.objects.catalog import KINDS
-from training.schedule import Budget, set_learning_rate
 from training.shrinking import keep_rows, narrow_hidden_layers
 from training.text.shrinking import shrink_clip_tokenizer, usage_texts
 from training.text.tables import write_unknown_prompts
@@ -33,7 +32,7 @@ from training.text.tokenizers import JUDGE_VOCABULARY, clip_token_ids
 logger = logging.getLogger(__name__)
 LEARNING_RATE = 1e-3
 HELD_OUT = 2_000
-LOG_EVERY = 200
+WARM_UP_STEPS = 200
 
 
 def shrink_folder(folder: Path, texts: list[str], config: ClipFamilyConfig, vocabulary: int) -> None:
@@ -73,20 +72,16 @@ def distill(student: CLIP, teacher: CLIP, ids: tuple[Tensor, Tensor], budget: Bu
     device = ids[0].device
     parameters = [p for name, p in student.named_parameters() if not name.startswith(("visual.", "logit"))]
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    count, step, started = len(ids[0]) - HELD_OUT, 0, time.monotonic()
-    while not budget.spent(step):
-        set_learning_rate(optimizer, LEARNING_RATE, budget.progress(step), step)
+    count = len(ids[0]) - HELD_OUT
+    loop = TimedLoop("text tower", budget, optimizer, warm_up_steps=WARM_UP_STEPS)
+    for _ in loop:
         index = torch.randint(count, (batch,), device=device)
         with torch.no_grad():
             wanted = normalize(teacher.encode_text(ids[1][index]), dim=-1)
         loss = (normalize(student.encode_text(ids[0][index]), dim=-1) - wanted).square().sum(-1).mean()
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        if step % LOG_EVERY == 0:
-            logger.info("step %d  %.0f s  loss %.5f", step, time.monotonic() - started, loss.item())
-        step += 1
+        clip_and_step(optimizer, parameters)
+        loop.log({"loss": loss})
     with torch.no_grad():
         ours, theirs = student.encode_text(ids[0][count:]), teacher.encode_text(ids[1][count:])
     return float(torch.cosine_similarity(ours, theirs).mean())

@@ -23,7 +23,7 @@ from models.latents.trunk import LatentDecoder, LatentDecoderConfig
 from models.sparse import SparseTensor
 from training.coloring import ColoringTable
 from training.command import trainer_arguments
-from training.loop import Average, TimedLoop, clip_and_step, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, save_half
 from training.objects.dataset import load_geometries
 from training.objects.renders import ObjectRenderer, Views, orbit_views, render_gaussians
 from training.painting import draw_painted
@@ -120,7 +120,7 @@ def train(
     parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     average = Average({"encoder": encoder, "decoder": decoder}, decay=0.995)
-    loop = TimedLoop("splat_vae", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("splat_vae", Budget(60 * minutes, max_steps), optimizer)
     table, generator = ColoringTable(1, device), torch.Generator(device).manual_seed(1)
     for step in loop:
         rows, colors = draw_painted(renderer, table, batch, generator, jitter=0.06)

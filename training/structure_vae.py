@@ -18,7 +18,7 @@ from command_line.arguments import user_path
 from command_line.running import run_program
 from models.structure.decoder import StructureDecoder, StructureDecoderConfig
 from training.command import trainer_arguments
-from training.loop import Average, TimedLoop, clip_and_step, load_matching, save_half
+from training.loop import Average, Budget, TimedLoop, clip_and_step, load_matching, save_half
 from training.objects.dataset import load_geometries
 from training.shipped import load_checkpoint
 from training.voxels import occupancy
@@ -96,7 +96,7 @@ def train(
     parameters = [p for p in (*encoder.parameters(), *decoder.parameters()) if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
     average = Average({"encoder": encoder, "decoder": decoder}, decay=0.995)
-    loop = TimedLoop("structure_vae", minutes, optimizer, max_steps=max_steps)
+    loop = TimedLoop("structure_vae", Budget(60 * minutes, max_steps), optimizer)
     for step in loop:
         rows = torch.randint(0, len(geometries), (batch,), device=device)
         positions = geometries.positions[rows]

@@ -28,11 +28,11 @@ from command_line.running import run_program
 from training.autoencoder import encode_bank, psnr, set_latent_scale, to_network, train_autoencoder
 from training.flow import FlowData, distill_guidance, sample, train_flow
 from training.flux_family import SMOKE, FluxFamily, FluxFamilyConfig, archive, save_family, save_tokenizers
+from training.loop import Budget
 from training.objects.catalog import KINDS
 from training.objects.kind import Kind
 from training.painters import PointPainter, load_painter
 from training.pictures import Painter, Scenes, draw_scenes, on_backdrop, paint_bank, split_rows, three_quarter
-from training.schedule import Budget
 from training.sheets import save_sheet
 from training.text.captions import CaptionWriter
 from training.text.specs import Spec, captioned_parts, draw_balanced_spec, held_out_pairs
