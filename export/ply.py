@@ -6,6 +6,7 @@ f_dc = (color - 0.5) / SH_C0.
 """
 
 import math
+from collections.abc import Sequence
 from mmap import mmap
 
 import numpy as np
@@ -106,6 +107,17 @@ def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gauss
         PlyFormatError: For anything else.
     """
     names, num_splats, offset = _read_header(data)
+    return splats_of(table_of(data, names, num_splats, offset, device=device), names)
+
+
+def table_of(
+    data: bytes | mmap, names: Sequence[str], num_splats: int, offset: int, *, device: torch.device | str
+) -> Float[Tensor, "splats properties"]:
+    """A PLY's rows on `device`; a mapped file is copied once.
+
+    Raises:
+        PlyFormatError: Splats lack a property, or the file is not as long as its header says.
+    """
     missing = set(PROPERTIES) - _OPTIONAL - set(names)
     if missing:
         raise PlyFormatError(f"the PLY lacks properties {sorted(missing)}")
@@ -113,8 +125,11 @@ def read_ply(data: bytes | mmap, *, device: torch.device | str = "cpu") -> Gauss
     if len(data) - offset != expected:
         raise PlyFormatError(f"{num_splats} splats need {expected} bytes, found {len(data) - offset}")
     values = np.frombuffer(data, "<f4", offset=offset).reshape(num_splats, len(names))
-    table = _on_device(values, torch.device(device))
-    del values  # a mapped file can be closed only when nothing looks at it
+    return _on_device(values, torch.device(device))
+
+
+def splats_of(table: Float[Tensor, "splats properties"], names: Sequence[str]) -> Gaussians:
+    """The splats of a PLY's rows, on their device."""
 
     def columns(*wanted: str) -> Tensor:
         return table.index_select(1, to_device_async([names.index(name) for name in wanted], table.device))

@@ -45,21 +45,23 @@ def look_at(data: bytes | mmap, *, frame: Frame, device: str, min_splats: int) -
         device: Where the splats are wanted.
         min_splats: The fewest.
     """
-    from export.ply import read_ply
+    from export.ply import splats_of, table_of
     from models.gaussians.frames import rotate_frame
     from validation.gates import MAX_FILE_BYTES, Rejection, failed_gate, too_large
-    from validation.submission import inspect
+    from validation.submission import measured, read_layout
 
     kind = kind_of(data[:4])
     if kind == "ply":
-        geometry = inspect(data)
-        if isinstance(geometry, Rejection):
-            return geometry
+        layout = read_layout(data)
+        if isinstance(layout, Rejection):
+            return layout
+        names = layout.names
+        table = table_of(data, names, layout.num_splats, layout.offset, device=device)
+        geometry = measured(table, names)
         if (rejection := failed_gate(geometry, min_splats=min_splats)) is not None:
             return rejection
         return Sound(
-            splats=rotate_frame(read_ply(data, device=device), source=frame, target="validator"),
-            geometry=geometry,
+            splats=rotate_frame(splats_of(table, names), source=frame, target="validator"), geometry=geometry
         )
     if len(data) > MAX_FILE_BYTES:
         return too_large(len(data))

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from mmap import mmap
 
 import numpy as np
+import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
+from torch import Tensor
 
 from models.gaussians.limits import MAX_SPLATS
+from models.transfer import to_device_async
 from validation.gates import MAX_FILE_BYTES, Rejection, too_large
 from validation.geometry import FAINT_OPACITY, IDENTITY_TOLERANCE, Geometry
 
@@ -43,21 +45,21 @@ class Layout:
 
 
 def inspect(data: bytes | mmap) -> Geometry | Rejection:
-    """The measures of a PLY's splats, or the gate that its file fails.
+    """The measures of a PLY's splats, or the gate that its file fails, from a copy of its rows."""
+    layout = read_layout(data)
+    if isinstance(layout, Rejection):
+        return layout
+    values = np.frombuffer(data, "<f4", offset=layout.offset).copy()
+    return measured(torch.from_numpy(values).view(layout.num_splats, len(layout.names)), layout.names)
+
+
+def read_layout(data: bytes | mmap) -> Layout | Rejection:
+    """What the header says, if the strict parser takes it and the file holds that many splats.
 
     The header's count is believed only if the file is as long as it says. Nothing is kept of `data`.
     """
     if len(data) > MAX_FILE_BYTES:
         return too_large(len(data))
-    layout = read_layout(data)
-    if isinstance(layout, Rejection):
-        return layout
-    rows = np.frombuffer(data, "<f4", offset=layout.offset).reshape(layout.num_splats, len(layout.names))
-    return _measured(rows, layout.names)
-
-
-def read_layout(data: bytes | mmap) -> Layout | Rejection:
-    """What the header says, if the strict parser takes it and the file holds that many splats."""
     end = data.find(b"\nend_header\n", 0, MAX_HEADER_BYTES)
     if end < 0:
         return _header("there is no line 'end_header'")
@@ -88,28 +90,38 @@ def _checked(names: Sequence[str], num_splats: int, offset: int, size: int) -> L
     return Layout(names=tuple(names), num_splats=num_splats, offset=offset)
 
 
-def _measured(rows: Float[np.ndarray, "splats properties"], names: Sequence[str]) -> Geometry:
+def measured(rows: Float[Tensor, "splats properties"], names: Sequence[str]) -> Geometry:
+    """The measures of a PLY's rows, on any device; the host waits once."""
     count = len(rows)
     if count == 0:
         return Geometry(
             num_splats=0, faint_share=1.0, all_rotations_identity=True, all_finite=True, extent=0, farthest=0
         )
-    column: dict[str, NDArray[np.float32]] = {
-        name: np.ascontiguousarray(rows[:, names.index(name)]) for name in REQUIRED
-    }
-    turns = np.stack([column[name] for name in ROTATION])
-    unturned = np.abs(turns - np.array([[1.0], [0.0], [0.0], [0.0]], np.float32)) <= IDENTITY_TOLERANCE
-    low, high = (np.array([float(edge(column[name])) for name in PLACE]) for edge in (np.min, np.max))
-    with np.errstate(invalid="ignore"):  # an infinite side is for the gate of finite values
-        extent = float((high - low).max())
+    wanted = to_device_async(torch.tensor([names.index(name) for name in REQUIRED]), rows.device)
+    values = rows.index_select(1, wanted)
+    place, turns, opacity = values[:, :3], values[:, 3:7], values[:, 7]
+    unturned = ((turns[:, 0] - 1.0).abs() <= IDENTITY_TOLERANCE).all() & (
+        turns[:, 1:].abs() <= IDENTITY_TOLERANCE
+    ).all()
+    low, high = place.amin(dim=0).double(), place.amax(dim=0).double()
+    faint, is_unturned, has_null, is_finite, extent, farthest = torch.stack(
+        [
+            (opacity < FAINT_LOGIT).sum().double(),
+            unturned.double(),
+            (turns == 0).all(dim=1).any().double(),
+            values.isfinite().all().double(),
+            (high - low).max(),
+            torch.maximum(high, -low).max(),
+        ]
+    ).tolist()
     return Geometry(
         num_splats=count,
-        faint_share=int((column["opacity"] < FAINT_LOGIT).sum()) / count,
-        all_rotations_identity=bool(unturned.all()),
-        has_null_rotation=not bool(turns.any(axis=0).all()),
-        all_finite=all(bool(np.isfinite(values).all()) for values in column.values()),
+        faint_share=int(faint) / count,
+        all_rotations_identity=bool(is_unturned),
+        has_null_rotation=bool(has_null),
+        all_finite=bool(is_finite),
         extent=extent,
-        farthest=float(np.maximum(high, -low).max()),
+        farthest=farthest,
     )
 
 
