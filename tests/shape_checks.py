@@ -15,6 +15,7 @@ from typing import Any, runtime_checkable
 
 from beartype import BeartypeConf, beartype
 from jaxtyping import jaxtyped
+from torch import nn
 from typing_extensions import is_protocol
 
 LAYERS = ("models", "rendering", "validation", "export")
@@ -71,9 +72,15 @@ class _Loader(SourceFileLoader):
 
 
 def _checked(written: Any) -> Any:
-    """A function or class with its checks; a protocol's members are looked for."""
+    """A function or class with its checks; a protocol's members are looked for.
+
+    From Python 3.12 on they must be static attributes, which the parts of a torch module are not.
+    """
     if isinstance(written, type) and is_protocol(written):
-        return runtime_checkable(written)
+        checkable: Any = runtime_checkable(written)
+        if sys.version_info >= (3, 12):
+            checkable.register(nn.Module)
+        return checkable
     return jaxtyped(written, typechecker=TYPES)
 
 

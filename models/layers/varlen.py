@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Heads = Float[Tensor, "tokens heads depth"]
+Queries = Float[Tensor, "tokens heads depth"]
+Keys = Float[Tensor, "others heads depth"]
 Offsets = Int[Tensor, " groups_and_end"]
 
 
 def varlen_attn(
-    q: Heads, k: Heads, v: Heads, q_offsets: Offsets, k_offsets: Offsets, q_longest: int, k_longest: int
-) -> Heads:
+    q: Queries, k: Keys, v: Keys, q_offsets: Offsets, k_offsets: Offsets, q_longest: int, k_longest: int
+) -> Queries:
     """Rows of q attend to the rows of k of the same group; half precision on a CUDA device.
 
     Args:
