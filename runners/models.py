@@ -147,15 +147,24 @@ def make_validation(configuration: Configuration, device: str) -> "ViewScorer":
     """The scorer that the configuration names."""
     import torch
 
+    from validation.clip import ClipTowers, unchanged
     from validation.scorers import load_scorer
 
     settings = configuration.validation
+    recorder = graph_recorder(configuration, "validation", fast_paths=settings.fast_paths)
+
+    def replayed(towers: ClipTowers) -> ClipTowers:
+        from models.fast.recorded import recorded
+
+        assert recorder is not None
+        return towers.with_towers(lambda tower, name: recorded(tower, recorder, name))
+
     return load_scorer(
         settings.scorer,
         stage_weights(configuration, "validation"),
         device=torch.device(device),
         dtype=getattr(torch, settings.precision),
-        recorder=graph_recorder(configuration, "validation", fast_paths=settings.fast_paths),
+        faster=unchanged if recorder is None else replayed,
     )
 
 

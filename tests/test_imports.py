@@ -38,6 +38,7 @@ MAY_IMPORT = {
 }
 # Plain modules that know of the fast wing, and what of it. The list may become shorter, not longer: a fast
 # form of a network is a value that `accelerate` gives, and what it replaces knows nothing of it.
+PLAIN = {"models", "rendering", "validation", "export"}
 KNOW_THE_FAST_WING = {
     # It compares both forms of everything.
     "models.conformance.__main__": {"models.fast.plan"},
@@ -84,7 +85,7 @@ def test_plain_networks_do_not_know_the_fast_wing() -> None:
     found = {
         module: fast
         for module, path in modules().items()
-        if module.startswith("models.") and not _is_fast(module)
+        if module.split(".")[0] in PLAIN and not _is_fast(module)
         if (fast := {name for name in named_modules(path.read_text(encoding="utf-8")) if _is_fast(name)})
     }
     assert found == KNOW_THE_FAST_WING

@@ -3,6 +3,7 @@
 texts ─> tokenizer ─> text tower ─> unit embeddings      prepared pictures ─> image tower ─> unit embeddings
 """
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from models.errors import WeightsError
-from models.fast.graphs import GraphRecorder
 from models.prompt_lengths import cut
 from models.weights.guard import weights_in
 from models.weights.random_tensors import RandomWeights, random_module, random_weights_of
@@ -24,6 +24,7 @@ from models.weights.random_tensors import RandomWeights, random_module, random_w
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 PRECISIONS = {torch.float32: "fp32", torch.float16: "pure_fp16", torch.bfloat16: "pure_bf16"}
+Tower = Callable[[Tensor], Tensor]
 Tokenizer = Callable[..., Tensor]  # of texts and `context_length`
 
 
@@ -36,13 +37,14 @@ class ClipTowers:
         tokenizer: Tokenizer,
         *,
         device: torch.device,
-        recorder: GraphRecorder | None = None,
     ) -> None:
-        """Takes the model and its tokenizer, and what records its kernels if they are to be replayed."""
+        """Takes the model and its tokenizer."""
         self._model = model
         self.tokenizer = tokenizer
         self.device = device
-        self.recorder = recorder
+        self.one_by_one = False
+        self._encode_text: Tower = model.encode_text
+        self._encode_image: Tower = model.encode_image
         self._dtype = next(model.visual.parameters()).dtype
         self.picture_settings = dict(model.visual.preprocess_cfg)
 
@@ -53,7 +55,6 @@ class ClipTowers:
         *,
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
-        recorder: GraphRecorder | None = None,
     ) -> "ClipTowers":
         """Loads an open_clip model folder.
 
@@ -62,13 +63,12 @@ class ClipTowers:
                 config names a tokenizer.
             device: Where the model runs.
             dtype: Precision of the model.
-            recorder: With it, the towers' kernels are recorded and replayed.
 
         Raises:
             WeightsError: Something is missing, damaged, or does not fit together.
         """
         if random := random_weights_of(folder):
-            return _random_towers(folder, random, torch.device(device), dtype, recorder)
+            return _random_towers(folder, random, torch.device(device), dtype)
         check_clip_folder(folder)
         source = f"local-dir:{folder.resolve()}"
         with weights_in(folder):
@@ -77,7 +77,19 @@ class ClipTowers:
             )
             tokenizer = open_clip.get_tokenizer(source)
         model = model.eval().requires_grad_(False)
-        return cls(model, tokenizer, device=torch.device(device), recorder=recorder)
+        return cls(model, tokenizer, device=torch.device(device))
+
+    def with_towers(self, make: Callable[[Tower, str], Tower]) -> "ClipTowers":
+        """The same model by equals of its towers, for one object at a time.
+
+        Args:
+            make: Gives the equal of a tower, which it is handed with a name.
+        """
+        other = copy.copy(self)
+        other.one_by_one = True  # a recorded tower has one size
+        other._encode_text = make(self._encode_text, "clip_texts")
+        other._encode_image = make(self._encode_image, "clip_views")
+        return other
 
     def cuts(self, prompt: str) -> list[str]:
         """Whether the text tower does not read all of a prompt, and how much it reads."""
@@ -90,17 +102,19 @@ class ClipTowers:
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "texts embed"]:
         """Unit-norm embeddings."""
         tokens = self.tokenizer(list(texts)).to(self.device)
-        return normalize(self._run("clip_texts", self._model.encode_text, tokens).float(), dim=-1)
+        return normalize(self._encode_text(tokens).float(), dim=-1)
 
     def embed_views(self, pictures: Float[Tensor, "views 3 height width"]) -> Float[Tensor, "views embed"]:
         """Unit-norm embeddings of prepared views."""
-        embedded = self._run("clip_views", self._model.encode_image, pictures.to(self._dtype))
-        return normalize(embedded.float(), dim=-1)
+        return normalize(self._encode_image(pictures.to(self._dtype)).float(), dim=-1)
 
-    def _run(self, group: str, tower: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        if self.recorder is None:
-            return tower(x)
-        return self.recorder.run(group, "embed", lambda buffer: (tower(buffer),), [x])[0]
+
+Faster = Callable[[ClipTowers], ClipTowers]
+
+
+def unchanged(towers: ClipTowers) -> ClipTowers:
+    """The towers as they are."""
+    return towers
 
 
 def _random_towers(
@@ -108,7 +122,6 @@ def _random_towers(
     weights: RandomWeights,
     device: torch.device,
     dtype: torch.dtype,
-    recorder: GraphRecorder | None,
 ) -> ClipTowers:
     """Towers of the architecture in a folder, for benchmarks; their tokenizer comes with open_clip."""
     config = read_config(folder)
@@ -116,7 +129,7 @@ def _random_towers(
     model = random_module(build, weights, device=device, dtype=dtype)
     size = config["model_cfg"]["vision_cfg"]["image_size"]
     model.visual.preprocess_cfg = {**config["preprocess_cfg"], "size": size}
-    return ClipTowers(model, open_clip.SimpleTokenizer(), device=device, recorder=recorder)
+    return ClipTowers(model, open_clip.SimpleTokenizer(), device=device)
 
 
 def check_clip_folder(folder: Path) -> None:

@@ -16,11 +16,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from models.errors import WeightsError
-from models.fast.graphs import GraphRecorder
 from models.weights.guard import weights_in
 from models.weights.random_tensors import random_weights_of
 from validation.aesthetics import AestheticsHead, find_head
-from validation.clip import ClipTowers, read_config
+from validation.clip import ClipTowers, Faster, read_config, unchanged
 from validation.scores import Scores
 
 BEST_VIEWS = 2  # between which the side that a picture shows lies
@@ -46,7 +45,7 @@ class Scorer:
         *,
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
-        recorder: GraphRecorder | None = None,
+        faster: Faster = unchanged,
     ) -> "Scorer":
         """Loads `clip/` (an open_clip model folder) and the aesthetics head beside it; nothing is fetched.
 
@@ -56,12 +55,12 @@ class Scorer:
                 config names a tokenizer, and one head (.safetensors or a published .pth).
             device: Where the model runs.
             dtype: Precision of the model; the scores are computed in fp32.
-            recorder: With it, the towers' kernels are recorded and replayed.
+            faster: Makes of the model what is asked in its place, for instance by recorded kernels.
 
         Raises:
             WeightsError: Something is missing, damaged, or does not fit together.
         """
-        towers = ClipTowers.load(folder / "clip", device=device, dtype=dtype, recorder=recorder)
+        towers = faster(ClipTowers.load(folder / "clip", device=device, dtype=dtype))
         with weights_in(folder / "clip"):
             embedding_size = int(read_config(folder / "clip")["model_cfg"]["embed_dim"])
         if random := random_weights_of(folder / "clip"):
@@ -100,9 +99,7 @@ class Scorer:
             raise ValueError("an object without views")
         if not prompts:
             return []
-        if (
-            self._clip.recorder is not None and len(prompts) > 1
-        ):  # one by one: only one size has to be recorded
+        if self._clip.one_by_one and len(prompts) > 1:  # one by one: only one size has to be recorded
             items = zip(prompts, views, pictures, strict=True)
             return [self.score([prompt], [some], [picture])[0] for prompt, some, picture in items]
         words = self._embedded(prompts, self.embed_texts)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from models.fast.graphs import GraphRecorder
+from validation.clip import Faster, unchanged
 from validation.scores import Scores
 
 ScorerName = Literal["clip_laion", "subnet"]
@@ -41,7 +41,7 @@ def load_scorer(
     *,
     device: torch.device | str,
     dtype: torch.dtype = torch.float32,
-    recorder: GraphRecorder | None = None,
+    faster: Faster = unchanged,
 ) -> ViewScorer:
     """The named scorer with its weights, from the folder of validation; nothing is fetched.
 
@@ -51,7 +51,7 @@ def load_scorer(
     if name == "subnet":
         from validation.subnet.scorer import SubnetScorer
 
-        return SubnetScorer.load(folder, device=device, dtype=dtype, recorder=recorder)
+        return SubnetScorer.load(folder, device=device, dtype=dtype, faster=faster)
     from validation.scorer import Scorer
 
-    return Scorer.load(folder, device=device, dtype=dtype, recorder=recorder)
+    return Scorer.load(folder, device=device, dtype=dtype, faster=faster)

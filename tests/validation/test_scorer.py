@@ -11,6 +11,7 @@ from torch.nn.functional import cosine_similarity
 
 from models.errors import WeightsError
 from models.fast.graphs import GraphRecorder
+from models.fast.recorded import recorded
 from validation.scorer import Scorer
 
 
@@ -44,7 +45,12 @@ def test_batch_mates_never_change_scores(scorer: Scorer) -> None:
 
 
 def test_replayed_towers_give_the_same_scores(judge_folder: Path, scorer: Scorer) -> None:
-    replayed = Scorer.load(judge_folder, device="cpu", recorder=GraphRecorder("cpu"))
+    recorder = GraphRecorder("cpu")
+    replayed = Scorer.load(
+        judge_folder,
+        device="cpu",
+        faster=lambda clip: clip.with_towers(lambda tower, name: recorded(tower, recorder, name)),
+    )
     prompts, pictures = ["a mug", "a red chair"], [views(1), views(2)]
     for actual, expected in zip(
         replayed.score(prompts, pictures), scorer.score(prompts, pictures), strict=True

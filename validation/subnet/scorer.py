@@ -18,9 +18,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from models.errors import WeightsError
-from models.fast.graphs import GraphRecorder
 from models.weights.random_tensors import random_weights_of
-from validation.clip import ClipTowers
+from validation.clip import ClipTowers, Faster, unchanged
 from validation.scores import Scores
 from validation.subnet.files import BACKBONE, CLIP, FOLDER, HEAD, lack_of_files
 from validation.subnet.formula import TEXT_SCALE, Parts
@@ -51,7 +50,7 @@ class SubnetScorer:
         *,
         device: torch.device | str,
         dtype: torch.dtype = torch.float32,
-        recorder: GraphRecorder | None = None,
+        faster: Faster = unchanged,
     ) -> "SubnetScorer":
         """Loads `subnet/` inside a validation folder; nothing is fetched.
 
@@ -59,7 +58,7 @@ class SubnetScorer:
             folder: As for the other scorer.
             device: Where the networks run.
             dtype: Precision of CLIP; the others run in fp32.
-            recorder: With it, CLIP's kernels are recorded and replayed.
+            faster: Makes of the model what is asked in its place, for instance by recorded kernels.
 
         Raises:
             WeightsError: A file is missing, damaged, or does not fit the others.
@@ -70,7 +69,7 @@ class SubnetScorer:
             raise WeightsError(lack)
         own = folder / FOLDER
         return cls(
-            ClipTowers.load(own / CLIP, device=device, dtype=dtype, recorder=recorder),
+            faster(ClipTowers.load(own / CLIP, device=device, dtype=dtype)),
             QualityHead.load(own / BACKBONE, own / HEAD, device=device),
             PerceptualDistance.load(own, device=device),
         )
