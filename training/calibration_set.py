@@ -1,4 +1,4 @@
-"""Objects of the embedded family, right and wrong, for `scripts.calibrate`.
+"""Objects of the embedded family, right and wrong, for `benchmarks.calibrate`.
 
 python -m training.calibration_set FOLDER [--num-pairs 1000] [--wordings 3]
 

@@ -1,4 +1,4 @@
-"""`scripts.calibrate`: a report of a labelled folder, with stand-in models."""
+"""`benchmarks.calibrate`: a report of a labelled folder, with stand-in models."""
 
 import csv
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import calibrate
 from export.ply import write_ply
-from scripts import calibrate
 from tests.serving import placeholder_weights
 from tests.stand_ins import fakes
 

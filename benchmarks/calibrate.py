@@ -1,6 +1,6 @@
 """How well the configured scorer tells right objects from wrong ones.
 
-python -m scripts.calibrate FOLDER [--out DIR]
+python -m benchmarks.calibrate FOLDER [--out DIR]
 
 FOLDER holds files of splats and labels.csv with the columns file, prompt, label; the label `match` says that
 a file shows its prompt, any other one in what way it does not. Every row is scored once: scores.jsonl in
@@ -224,7 +224,7 @@ def draw(entries: Sequence[dict[str, Any]], file: Path) -> None:
 def parse_arguments() -> tuple[Path, Path]:
     """Reads `sys.argv`: the folder, and where results go."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.calibrate",
+        prog="python -m benchmarks.calibrate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
