@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,8 @@ class Worker:
             TimeoutError: None came in time.
         """
         headers = {"X-Progress-Id": str(job["id"])}
-        watcher = asyncio.create_task(follow(client, self.url, job))
+        ended = asyncio.Event()
+        watcher = asyncio.create_task(follow(client, self.url, job, ended))
         try:
             async with asyncio.timeout(seconds) as deadline:
                 while True:
@@ -94,9 +94,8 @@ class Worker:
                         raise error_of(reply)
                     await asyncio.sleep(pause)
         finally:
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
+            ended.set()
+            await watcher
 
 
 def _retry_after(reply: httpx.Response) -> float | None:
